@@ -1,0 +1,55 @@
+# Each target but `help` makes .venv first, and again when a requirement changes. Without make, see README.md.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# Notebooks are stored and tested in the offline profile, without network and without progress bars.
+OFFLINE := HF_HUB_OFFLINE=1 COURSE_PROFILE=offline COURSE_PROGRESS=off TF_CPP_MIN_LOG_LEVEL=3
+
+.DEFAULT_GOAL := help
+.PHONY: lab test notebooks lint help
+
+lab: $(STAMP)  ## Open JupyterLab on chapter 4, in copies of your own (folder work/)
+	@$(BIN)/python -m course_utils
+	@$(BIN)/python -m course_utils lab
+
+test: $(STAMP)  ## Run all tests: helpers, rules of the notebooks, and every stored output (strict nbval)
+	$(OFFLINE) $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout 120 \
+		--nbval-sanitize-with tests/nbval_sanitize.cfg tests notebooks
+
+notebooks: $(STAMP)  ## Execute the notebooks and store their outputs (PATHS=… for some, FRESH=1 to replace all)
+	$(BIN)/python -m course_utils.notebooks store $(if $(FRESH),--fresh) $(PATHS)
+
+lint: $(STAMP)  ## Check style and formatting
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "The first run sets up .venv (some minutes, about 4 GB). PYTHON=python3.12 chooses another Python."
+
+define CHECK_PYTHON
+import sys
+found = "%d.%d.%d" % sys.version_info[:3]
+if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+    sys.exit("Python %s was found, and the course needs 3.11, 3.12 or 3.13: "
+             "TensorFlow has no release for others.\n"
+             "Name one that you have, for example: make lab PYTHON=python3.12 (and delete .venv if there is one)." % found)
+print("Python %s" % found)
+endef
+export CHECK_PYTHON
+
+$(STAMP): requirements.txt constraints.txt pyproject.toml
+	@python="$(PYTHON)"; [ ! -x $(BIN)/python ] || python=$(BIN)/python; \
+	command -v "$$python" > /dev/null || { \
+		echo "No program named $$python was found. Install Python 3.11 to 3.13, or name yours: make lab PYTHON=…" >&2; exit 1; }; \
+	"$$python" -c "$$CHECK_PYTHON"
+	@[ -x $(BIN)/python ] || { echo "Making $(VENV)"; "$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }; }
+	@echo "Installing the course's packages: 3 to 10 minutes, and about 4 GB on the disk"
+	@quiet=; [ -t 1 ] || quiet=--quiet; \
+	$(BIN)/python -m pip install --disable-pip-version-check $$quiet -r requirements.txt
+	@echo "Setting up the notebooks' kernel"
+	@$(BIN)/python -m course_utils.notebooks prepare
+	@touch $(STAMP)

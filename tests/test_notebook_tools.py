@@ -1,0 +1,440 @@
+"""Tests of course_utils.notebooks, on notebooks of a few cells that need no heavy package."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from course_utils import notebooks
+from course_utils.notebooks import NotebookError
+
+LESSON = "# Toy\n\n5 minutes\n\n## Objectives\n\n## Claims settled\n\n## Key points\n\n## References"
+CELLS = (
+    "import os\nimport random",
+    "x = random.random()\nprint('a sum:', 1 + 1)\nprint(f'accuracy  ≈{x:.3f}   | all')\nprint('≈', x, 'seconds')",
+    "from IPython.display import HTML\nHTML(f'<td>≈{random.random():.3f}</td><td>3</td>')",
+    "from PIL import Image\nprint('noise')\ndisplay(Image.frombytes('L', (4, 4), os.urandom(16)))",
+    "os.write(2, b'a log line of a C library\\n')\nos.environ['COURSE_PROGRESS'], os.path.basename(os.getcwd())",
+)
+
+
+def write(path, *sources, title=LESSON):
+    """Write a notebook of one title cell and one code cell for each source, not executed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cells = [new_markdown_cell(title), *(new_code_cell(source) for source in sources)]
+    nbformat.write(new_notebook(cells=cells), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """Return the path of a notebook that was stored once; tests read it and change copies only."""
+    notebooks.install_kernel_config()
+    path = write(tmp_path_factory.mktemp("stored") / "Überblick 概要" / "01_toy.ipynb", *CELLS)
+    notebooks.store(path)
+    return path
+
+
+@pytest.fixture
+def change(stored, tmp_path):
+    """Return a function that copies the stored notebook, changes the copy, and returns its path."""
+
+    def apply(edit, name="01_changed.ipynb"):
+        notebook = nbformat.read(stored, as_version=4)
+        edit(notebook)
+        nbformat.write(notebook, tmp_path / name)
+        return tmp_path / name
+
+    return apply
+
+
+# Storing
+
+
+def test_store_keeps_the_rules_and_numbers_cells(stored):
+    assert notebooks.check(stored) == []
+    notebook = nbformat.read(stored, as_version=4)
+    assert [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"] == [1, 2, 3, 4, 5]
+    assert notebook.metadata == {"kernelspec": notebooks.KERNEL_SPEC, "language_info": {"name": "python"}}
+    assert set(notebook.cells[1].metadata) == {"course"}
+
+
+def test_store_runs_in_the_notebooks_folder_silent_and_without_c_level_stderr(stored):
+    (output,) = nbformat.read(stored, as_version=4).cells[5].outputs
+    assert output.data["text/plain"] == repr(("off", "Überblick 概要"))
+
+
+def test_store_twice_changes_nothing(stored):
+    before = stored.read_bytes()
+    assert notebooks.store(stored) == 5
+    assert stored.read_bytes() == before
+    assert [path.name for path in stored.parent.iterdir()] == [stored.name]
+
+
+def test_store_replaces_changed_cells_only_and_fresh_all(change):
+    def edit(notebook):
+        notebook.cells[2].source += "\nprint('more')"
+
+    path = change(edit)
+    old = nbformat.read(path, as_version=4)
+    assert notebooks.store(path) == 3  # the last cell shows the folder's name, which differs here
+    new = nbformat.read(path, as_version=4)
+    assert new.cells[2].outputs[0].text.endswith("more\n")
+    assert new.cells[4].outputs == old.cells[4].outputs
+    assert [cell.id for cell in new.cells] == [cell.id for cell in old.cells]
+    assert notebooks.store(path, fresh=True) == 0
+    assert nbformat.read(path, as_version=4).cells[4].outputs != old.cells[4].outputs
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [("1 / 0", "ZeroDivisionError"), ("import sys\nprint('oh', file=sys.stderr)", "wrote to stderr: 'oh'")],
+)
+def test_store_names_the_cell_that_fails_and_leaves_the_file(tmp_path, source, message):
+    path = write(tmp_path / "bad.ipynb", "x = 1", source)
+    before = path.read_bytes()
+    with pytest.raises(NotebookError, match=rf"bad\.ipynb, cell 2: [\s\S]*{message}"):
+        notebooks.store(path)
+    assert path.read_bytes() == before
+
+
+def test_store_shows_what_a_dying_kernel_wrote(tmp_path):
+    path = write(tmp_path / "dies.ipynb", "import os\nos.write(2, b'out of luck\\n')\nos._exit(1)")
+    with pytest.raises(NotebookError, match=r"cell 1: Kernel died[\s\S]*out of luck"):
+        notebooks.store(path)
+
+
+def test_store_stops_a_cell_that_takes_too_long(tmp_path):
+    path = write(tmp_path / "slow.ipynb", "import time\ntime.sleep(60)")
+    with pytest.raises(NotebookError, match=r"slow\.ipynb, cell 1: "):
+        notebooks._execute(path, notebooks.read_notebook(path), seconds=1)
+
+
+# nbval sees what it should
+
+
+@pytest.fixture(scope="module")
+def nbval_report(stored, tmp_path_factory):
+    """Run strict nbval once over four copies of the stored notebook; return the outcome of each, by name."""
+    folder = tmp_path_factory.mktemp("Überblick 概要")
+    folder = folder.rename(folder.with_name(stored.parent.name))
+    for name in ("as_stored", "approximate", "corrupted", "no_count"):
+        notebook = nbformat.read(stored, as_version=4)
+        numbers = notebook.cells[2].outputs[0]
+        if name == "approximate":
+            numbers.text = "a sum: 2\naccuracy ≈1 | all\n≈ 7 seconds\n"
+        elif name == "corrupted":
+            numbers.text = numbers.text.replace("a sum: 2", "a sum: 3")
+        elif name == "no_count":
+            numbers.text = "anything"
+            notebook.cells[2].execution_count = None
+        nbformat.write(notebook, folder / f"{name}.ipynb")
+    options = ["--nbval", "--nbval-current-env", "--nbval-sanitize-with", str(notebooks.SANITISE_FILE)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "--color=no",
+        "-rA",
+        "--rootdir=.",
+        *options,
+        ".",
+    ]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, encoding="utf-8")
+    failed = [line for line in result.stdout.splitlines() if line.startswith("FAILED")]
+    assert "20 items" in result.stdout, result.stdout + result.stderr
+    return {path.stem: [line for line in failed if path.stem in line] for path in folder.glob("*.ipynb")}
+
+
+def test_nbval_accepts_what_store_stored(nbval_report):
+    assert nbval_report["as_stored"] == []
+
+
+def test_nbval_does_not_compare_approximate_values(nbval_report):
+    assert nbval_report["approximate"] == []
+
+
+def test_nbval_notices_a_corrupted_output(nbval_report):
+    (line,) = nbval_report["corrupted"]
+    assert "Cell 1" in line
+
+
+def test_nbval_notices_outputs_without_a_count(nbval_report):
+    assert len(nbval_report["no_count"]) == 1
+
+
+# Sanitising
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("≈ took 3 s, 4 epochs\nsame", "≈ took 41 s\nsame"),
+        ("accuracy  ≈0.9   | next", "accuracy ≈0.913 | next"),
+        ("<td>≈0.9</td>", "<td>≈0.91</td>"),
+        ("<object at 0x7f0011223344>", "<object at 0x10a2b3c4d>"),
+    ],
+)
+def test_sanitise_masks_what_differs_between_machines(one, other):
+    assert notebooks.sanitise(one) == notebooks.sanitise(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("≈0.9 of 10", "≈0.9 of 11"), ("<td>≈1</td><td>2</td>", "<td>≈1</td><td>3</td>"), ("a ≈1|b", "a ≈1|c")],
+)
+def test_sanitise_keeps_everything_else(one, other):
+    assert notebooks.sanitise(one) != notebooks.sanitise(other)
+
+
+@given(st.text())
+def test_sanitise_is_stable_and_leaves_text_without_a_mark(text):
+    once = notebooks.sanitise(text)
+    assert notebooks.sanitise(once) == once
+    if "≈" not in text and "0x" not in text:
+        assert once == text
+
+
+def test_sanitise_refuses_what_is_no_string():
+    with pytest.raises(TypeError, match="text: found bytes"):
+        notebooks.sanitise(b"3")
+
+
+# Rules
+
+
+def code(notebook, place=2):
+    return notebook.cells[place]
+
+
+def with_source(source):
+    def edit(notebook):
+        code(notebook).source = source
+        code(notebook).metadata["course"]["source_sha256"] = notebooks.source_hash(source)
+
+    return edit
+
+
+HOME = "/" + "home"
+BROKEN = {
+    "execution counts are": lambda notebook: code(notebook).update(execution_count=None),
+    "in order": lambda notebook: code(notebook).update(execution_count=9),
+    "output on stderr": lambda notebook: code(notebook).outputs[0].update(name="stderr"),
+    "an error as its output": lambda notebook: code(notebook).outputs.append(
+        nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])
+    ),
+    "code that changed": lambda notebook: code(notebook).update(source="1"),
+    "26 lines of code": with_source("x = 1\n" * 26),
+    "11 lines of code, at most 10": lambda notebook: code(notebook, 1).update(source="x = 1\n" * 11),
+    "imports *": with_source("from os import *"),
+    "path of one machine": with_source(f"open('{HOME}/ada/x.csv')"),
+    "which starts with": lambda notebook: code(notebook).outputs[0].update(text=f"{HOME}/ada"),
+    "empty code cell": with_source(" "),
+    "prints nothing": lambda notebook: code(notebook, 4).outputs.pop(0),
+    "(times, say)": lambda notebook: code(notebook).metadata.update(execution={"iopub.status.busy": "now"}),
+    "widget state": lambda notebook: (
+        code(notebook, 3).outputs[0].data.update({"application/vnd.jupyter.widget-view+json": {"model_id": "1"}})
+    ),
+    "it has the metadata": lambda notebook: notebook.metadata.update(widgets={}),
+    "are not compared": lambda notebook: [
+        code(notebook, place).metadata.update(tags=["nbval-ignore-output"]) for place in (2, 3, 4)
+    ],
+    "how many minutes": lambda notebook: code(notebook, 0).update(source=LESSON.replace("5 minutes", "")),
+    "is not a title": lambda notebook: code(notebook, 0).update(source="Toy"),
+    "no heading 'Claims'": lambda notebook: code(notebook, 0).update(source=LESSON.replace("## Claims", "")),
+    "MB, at most 1.5": lambda notebook: code(notebook, 0).update(source=LESSON + "x" * 1_500_000),
+}
+
+
+@pytest.mark.parametrize("problem", BROKEN)
+def test_check_names_each_problem(change, problem):
+    found = notebooks.check(change(BROKEN[problem]))
+    assert any(problem in line for line in found), found
+
+
+def test_check_course_wants_solutions_of_the_same_name(change):
+    folder = change(lambda notebook: None).parent
+    (folder / "solutions").mkdir()
+    write(folder / "solutions" / "02_other.ipynb")
+    problems = notebooks.check_course(folder)
+    assert any(line.startswith("01_changed.ipynb: no solutions") for line in problems)
+    assert any(line.startswith("solutions/02_other.ipynb: no chapter") for line in problems)
+
+
+@pytest.mark.parametrize("text", [f"{HOME}/ada/x", f"'{HOME}'", "see /" + "tmp/x", "C:" + "\\Users\\ada"])
+def test_find_machine_paths_finds(text):
+    assert notebooks.find_machine_paths(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["work/04.ipynb", "../work/x", "https://example.org/home/x", "and/or", "~/tmp/x", "a / tmp"]
+)
+def test_find_machine_paths_leaves_the_rest(text):
+    assert notebooks.find_machine_paths(text) == []
+
+
+# Reading
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, b"", b"{", b"[]", b'{"nbformat": 3}', b"\xff\xfe", b'{"nbformat": 4}', b'{"nbformat": 4, "cells": [1]}'],
+)
+def test_read_notebook_refuses_other_files(tmp_path, content):
+    path = tmp_path / "x.ipynb"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(NotebookError, match=r"path: .*x\.ipynb"):
+        notebooks.read_notebook(path)
+
+
+def test_read_notebook_gives_the_same_ids_each_time(tmp_path):
+    path = write(tmp_path / "x.ipynb", "1", "1")
+    content = json.loads(path.read_text())
+    del content["cells"][0]["id"]
+    content["cells"][2]["id"] = content["cells"][1]["id"]
+    path.write_text(json.dumps(content))
+    ids = [cell.id for cell in notebooks.read_notebook(path).cells]
+    assert len(set(ids)) == 3
+    assert ids == [cell.id for cell in notebooks.read_notebook(path).cells]
+
+
+def test_list_notebooks_wants_a_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match="folder: "):
+        notebooks.list_notebooks(tmp_path / "missing")
+
+
+# Copies for learners
+
+
+@pytest.fixture
+def course(stored, tmp_path):
+    """Return a folder with two notebooks and a picture, and the folder for its copies."""
+    source = tmp_path / "notebooks"
+    (source / "solutions").mkdir(parents=True)
+    for name in ("01_toy.ipynb", "solutions/01_toy.ipynb"):
+        (source / name).write_bytes(stored.read_bytes())
+    (source / "picture.png").write_bytes(b"png")
+    return source, tmp_path / "work"
+
+
+def test_copies_have_no_outputs_and_keep_their_places(course):
+    source, work = course
+    assert notebooks.copy_for_learners(work, source) == [
+        "01_toy.ipynb: copied",
+        "picture.png: copied",
+        "solutions/01_toy.ipynb: copied",
+    ]
+    copy = nbformat.read(work / "solutions" / "01_toy.ipynb", as_version=4)
+    assert all(not cell.outputs and cell.execution_count is None for cell in copy.cells if cell.cell_type == "code")
+    assert all("course" not in cell.metadata for cell in copy.cells)
+    assert notebooks.copy_for_learners(work, source)[0] == "01_toy.ipynb: up to date"
+
+
+def test_an_unchanged_copy_is_updated_and_a_changed_one_is_kept(course):
+    source, work = course
+    notebooks.copy_for_learners(work, source)
+    changed = write(work / "01_toy.ipynb", "my = 'work'").read_bytes()
+    assert notebooks.copy_for_learners(work, source)[0] == "01_toy.ipynb: kept as you changed it"
+    for name in ("01_toy.ipynb", "solutions/01_toy.ipynb"):
+        write(source / name, "new = 1")
+    lines = notebooks.copy_for_learners(work, source)
+    assert lines == notebooks.copy_for_learners(work, source)[:1] + lines[1:]
+    assert "kept as you changed it; the course's new version is in 01_toy.new-" in lines[0]
+    assert lines[2] == "solutions/01_toy.ipynb: updated"
+    assert (work / "01_toy.ipynb").read_bytes() == changed
+    (beside,) = work.glob("01_toy.new-*.ipynb")
+    assert "new = 1" in beside.read_text()
+
+
+def test_a_copy_without_a_record_counts_as_changed(course):
+    source, work = course
+    mine = write(work / "01_toy.ipynb", "mine").read_bytes()
+    assert "kept as you changed it" in notebooks.copy_for_learners(work, source)[0]
+    assert (work / "01_toy.ipynb").read_bytes() == mine
+
+
+def test_copy_refuses_bad_destinations(course):
+    source, work = course
+    work.write_text("a file")
+    with pytest.raises(NotebookError, match="is a file, expected a folder"):
+        notebooks.copy_for_learners(work, source)
+    for destination in (source, source / "solutions", source.parent):
+        with pytest.raises(NotebookError, match="holds the stored notebooks"):
+            notebooks.copy_for_learners(destination, source)
+
+
+@pytest.mark.parametrize("record", ["{", "[]"])
+def test_copy_names_a_damaged_record(course, record):
+    source, work = course
+    work.mkdir()
+    (work / ".copied.json").write_text(record)
+    with pytest.raises(NotebookError, match=r"record .*\.copied\.json is damaged"):
+        notebooks.copy_for_learners(work, source)
+
+
+def test_open_lab_names_the_notebooks_there_are():
+    with pytest.raises(NotebookError, match="notebook: found 'nope.ipynb', expected one of"):
+        notebooks.open_lab("nope.ipynb")
+
+
+def test_open_lab_listens_on_this_machine_only_and_keeps_the_token(monkeypatch, stored):
+    calls = []
+    monkeypatch.setattr(notebooks, "NOTEBOOKS", stored.parent)
+    monkeypatch.setattr(notebooks, "copy_for_learners", lambda: ["01_toy.ipynb: copied"])
+    monkeypatch.setattr(subprocess, "call", lambda command, **options: calls.append((command, options)) or 0)
+    assert notebooks.open_lab(stored.name, ["--no-browser"]) == 0
+    ((command, options),) = calls
+    assert command[1:] == ["-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", "--no-browser", "work/01_toy.ipynb"]
+    assert options["cwd"] == notebooks.ROOT
+
+
+# Kernel configuration, measuring, command line
+
+
+def test_install_kernel_config_writes_once_and_leaves_a_foreign_file(tmp_path):
+    path = notebooks.install_kernel_config(tmp_path)
+    assert path == tmp_path / "etc" / "ipython" / "ipython_kernel_config.py"
+    assert "capture_fd_output = False" in path.read_text()
+    written = path.stat().st_mtime_ns
+    assert notebooks.install_kernel_config(tmp_path).stat().st_mtime_ns == written
+    path.write_text("c.IPKernelApp.quiet = True\n")
+    with pytest.raises(FileExistsError, match="was not written by the course"):
+        notebooks.install_kernel_config(tmp_path)
+    assert path.read_text() == "c.IPKernelApp.quiet = True\n"
+
+
+def test_measure_counts_the_memory_of_children(tmp_path):
+    child = "import time; held = b'x' * 300_000_000; time.sleep(1)"
+    source = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {child!r}])"
+    path = write(tmp_path / "solutions" / "big.ipynb", source)
+    before = path.read_bytes()
+    result = notebooks.measure(path)
+    assert 0.3 < result.peak_gb < 1.5
+    assert result.limit_seconds == 20
+    assert result.within_limits
+    assert path.read_bytes() == before
+
+
+def test_command_line_reports_errors_with_status_1(tmp_path, capsys, stored):
+    assert notebooks.main(["check", str(tmp_path / "missing.ipynb")]) == 1
+    assert "error: path: cannot read" in capsys.readouterr().err
+    assert notebooks.main(["check", str(stored)]) == 0
+    assert "All notebooks keep the rules." in capsys.readouterr().out
+    assert notebooks.main(["check", str(write(tmp_path / "x.ipynb", "1"))]) == 1
+    assert "execution counts are [None]" in capsys.readouterr().out
+
+
+def test_command_line_works_from_another_folder(tmp_path, stored):
+    environment = {**os.environ, "PYTHONPATH": str(notebooks.ROOT)}
+    command = [sys.executable, "-m", "course_utils.notebooks", "check", Path(os.path.relpath(stored, tmp_path))]
+    assert subprocess.run(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL).returncode == 0
