@@ -1,0 +1,433 @@
+"""Figures: what is drawn equals what was given, the words are the caller's, and bad input is named."""
+
+import inspect
+import os
+
+import matplotlib
+import numpy as np
+import pytest
+
+matplotlib.use("Agg")
+
+from course_utils import plotting  # noqa: E402
+
+TITLE = "Wider is better, at $1 and $2"
+NAMES = [f"class {i}" for i in range(4)]
+GREY = np.linspace(0, 1, 12).reshape(3, 4)
+PHOTO = np.arange(36, dtype=np.uint8).reshape(4, 3, 3)
+
+
+@pytest.fixture(scope="module")
+def predictions():
+    """Probabilities of 500 examples over 4 classes, and labels drawn so that the confidence is too high."""
+    generator = np.random.default_rng(0)
+    probabilities = generator.dirichlet([0.3] * 4, 500)
+    labels = np.array([generator.choice(4, p=(row + 0.25) / 2) for row in probabilities])
+    return probabilities, labels
+
+
+def draw_each(title):
+    """Call every plot function once, with small valid input."""
+    probabilities = np.eye(4)[[0, 1, 2, 3, 0]] * 0.6 + 0.1
+    labels = [0, 1, 2, 3, 1]
+    yield plotting.plot_learning_curves({"training": [3.0, 2.0, 1.0]}, title)
+    yield plotting.plot_lines({"error": ([1, 10, 100], [3.0, 2.0, 1.0])}, title, "size", "error")
+    yield plotting.plot_bars(["a", "b"], [1, 2], title, "score")
+    yield plotting.plot_images([GREY, PHOTO], ["grey", "colour"], title)
+    yield plotting.plot_confusion_matrix([0, 1, 2], [0, 1, 1], NAMES, title)
+    yield plotting.plot_reliability(probabilities, labels, title)
+    yield plotting.plot_attention([[0.2, 0.8]], ["a", "b"], ["c"], title)
+
+
+# --- every figure ---------------------------------------------------------------------------------------------------
+
+
+def test_every_figure_prints_and_carries_its_title(capsys):
+    plots = list(draw_each(TITLE))
+    assert len(plots) == sum(name.startswith("plot_") for name in plotting.__all__)
+    assert capsys.readouterr().out == f"Figure: {TITLE}\n" * len(plots)
+    for plot in plots:
+        assert plot.figure.get_suptitle() == TITLE
+        width, height = plot.figure.get_size_inches()
+        assert width <= 9 and height <= 8 and plot.figure.dpi == 100
+
+
+def test_every_figure_is_closed_and_leaves_the_settings_alone():
+    from matplotlib import pyplot
+
+    before = dict(matplotlib.rcParams)
+    list(draw_each(TITLE))
+    assert pyplot.get_fignums() == []
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_every_figure_can_be_saved_and_is_small(tmp_path):
+    for number, plot in enumerate(draw_each("≈ 中 été " * 20)):
+        path = tmp_path / f"été {number}.png"
+        with np.errstate(all="ignore"), pytest.warns(UserWarning, match="Glyph"):  # the default font has no 中
+            plot.figure.savefig(path)
+        assert 0 < path.stat().st_size < 150_000
+
+
+def test_every_figure_needs_a_title(capsys):
+    for title in ("", " ", None, 3):
+        with pytest.raises(ValueError, match="title: found"):
+            next(draw_each(title))
+    assert capsys.readouterr().out == ""
+
+
+def test_every_word_is_an_argument():
+    for name in plotting.__all__:
+        if name.startswith("plot_"):
+            parameters = inspect.signature(getattr(plotting, name)).parameters
+            assert "title" in parameters
+            if name != "plot_images":
+                assert "y_label" in parameters and "x_label" in parameters
+
+
+def test_words_can_be_replaced(predictions):
+    chart = plotting.plot_reliability(
+        *predictions, "t", x_label="X", y_label="Y", count_label="N", perfect_label="P", model_label="M"
+    )
+    top, bottom = chart.axes
+    assert (top.get_ylabel(), bottom.get_xlabel(), bottom.get_ylabel()) == ("Y", "X", "N")
+    assert [text.get_text() for text in top.get_legend().get_texts()] == ["P", "M"]
+
+
+def test_long_titles_are_wrapped_also_without_spaces():
+    for title in ("a long word " * 20, "长标题" * 30):
+        figure = plotting.plot_bars(["a"], [1], title, "y").figure
+        assert figure.get_suptitle().count("\n") >= 1
+        assert "".join(figure.get_suptitle().split()) == "".join(title.split())
+
+
+def test_an_error_leaves_no_figure_open():
+    from matplotlib import pyplot
+
+    with pytest.raises((ValueError, KeyError, IndexError)):
+        plotting.plot_bars(["a"], [1], "t", "y", value_format="{missing}")
+    assert pyplot.get_fignums() == []
+
+
+def test_a_notebook_shows_each_figure_once(monkeypatch):
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    monkeypatch.setenv("COURSE_PROGRESS", "off")
+    monkeypatch.setenv("PYTHONPATH", os.path.dirname(os.path.dirname(plotting.__file__)))
+    monkeypatch.delenv("MPLBACKEND", raising=False)
+    call = "plot_bars(['a', 'b'], [1, 2], 'B is twice A', 'value')"
+    book = nbformat.v4.new_notebook()
+    sources = [f"from course_utils.plotting import plot_bars\n{call}", f"plot = {call}"]
+    book.cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    nbclient.NotebookClient(book, timeout=120).execute()
+    for cell in book.cells:
+        assert [output.output_type for output in cell.outputs] == ["stream", "display_data"]
+        assert cell.outputs[0].text.strip() == "Figure: B is twice A"
+        assert cell.outputs[1].data["text/plain"] == "<Figure size 850x480 with 1 Axes>"
+        assert "image/png" in cell.outputs[1].data
+
+
+# --- curves and lines -----------------------------------------------------------------------------------------------
+
+
+def test_learning_curves_draw_the_values():
+    curves = {"training": [3, 2, 1], "validation": ([2, 4, 6], np.array([3.0, 2.5, 2.6]))}
+    axes = plotting.plot_learning_curves(curves, "t", best_of="validation", best_label="最好").axes
+    training, validation, star = axes.get_lines()[:3]
+    np.testing.assert_array_equal(training.get_xydata(), [[1, 3], [2, 2], [3, 1]])
+    np.testing.assert_array_equal(validation.get_xydata(), [[2, 3], [4, 2.5], [6, 2.6]])
+    np.testing.assert_array_equal(star.get_xydata(), [[4, 2.5]])
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "loss")
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["training", "validation", "最好: 4"]
+
+
+def test_the_best_can_be_the_highest():
+    axes = plotting.plot_learning_curves({"a": [0.1, 0.9, 0.5]}, "t", best_of="a", best_is="highest").axes
+    np.testing.assert_array_equal(axes.get_lines()[1].get_xydata(), [[2, 0.9]])
+
+
+def test_curves_differ_without_colour():
+    axes = plotting.plot_learning_curves({str(i): [i, i + 1] for i in range(4)}, "t").axes
+    assert len({(line.get_linestyle(), line.get_marker()) for line in axes.get_lines()}) == 4
+
+
+def test_lines_draw_values_and_intervals():
+    x, values, ends = [10, 100, 1000], [0.3, 0.2, 0.1], np.array([[0.2, 0.4], [0.1, 0.3], [0.05, 0.2]])
+    axes = plotting.plot_lines(
+        {"a": (x, values)}, "t", "images", "error (share)", log_x=True, log_y=True, intervals={"a": ends}
+    ).axes
+    np.testing.assert_array_equal(axes.get_lines()[0].get_xydata(), np.column_stack([x, values]))
+    corners = {tuple(corner) for corner in axes.collections[0].get_paths()[0].vertices}
+    assert {(x[i], ends[i, j]) for i in range(3) for j in range(2)} <= corners
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("images", "error (share)")
+    assert axes.xaxis.get_major_formatter()(1000) == "1,000"
+
+
+@pytest.mark.parametrize(
+    ("curves", "options", "message"),
+    [
+        ({}, {}, "curves: found dict, expected a dict with at least one"),
+        ([1, 2], {}, "curves: found list"),
+        ({1: [1, 2]}, {}, r"curves: found \[1\] as names"),
+        ({"a": []}, {}, r"curves\['a'\] x: found shape \(0,\)"),
+        ({"a": [1, np.nan]}, {}, r"curves\['a'\]: found 1 NaN or infinite"),
+        ({"a": [1, np.inf]}, {}, r"curves\['a'\]: found 1 NaN or infinite"),
+        ({"a": ["x", "y"]}, {}, r"curves\['a'\]: found list, expected numbers"),
+        ({"a": [[1, 2], [3, 4]]}, {}, r"curves\['a'\]: found shape \(2, 2\)"),
+        ({"a": ([1, 2, 3], [1, 2])}, {}, r"curves\['a'\]: found 3 x and 2 values"),
+        ({"a": [1, 0]}, {"log_y": True}, "not positive"),
+        ({"a": [1, 2]}, {"best_of": "b"}, "best_of: found 'b', expected one of 'a'"),
+        ({"a": [1, 2]}, {"best_of": "a", "best_is": "nicest"}, "best_is: found 'nicest'"),
+    ],
+)
+def test_learning_curves_name_bad_input(curves, options, message):
+    with pytest.raises(ValueError, match=message):
+        plotting.plot_learning_curves(curves, "t", **options)
+
+
+@pytest.mark.parametrize(
+    ("lines", "options", "message"),
+    [
+        ({"a": [1, 2, 3]}, {}, r"lines\['a'\]: found list, expected a pair"),
+        ({"a": ([0, 1], [1, 2])}, {"log_x": True}, "not positive"),
+        ({"a": ([1, 2], [1, 2])}, {"intervals": {"b": [[0, 1], [1, 2]]}}, r"intervals: found \['b'\]"),
+        ({"a": ([1, 2], [1, 2])}, {"intervals": {"a": [0.1, 0.1]}}, r"intervals\['a'\]: found shape \(2,\)"),
+        ({"a": ([1, 2], [1, 2])}, {"intervals": {"a": [[0.1, 0.1]] * 2}}, "not half-widths"),
+        ({"a": ([1, 2], [1, 2])}, {"intervals": {"a": [[0, 1], [1, 2]]}, "log_y": True}, "logarithmic"),
+    ],
+)
+def test_lines_name_bad_input(lines, options, message):
+    with pytest.raises(ValueError, match=message):
+        plotting.plot_lines(lines, "t", "x", "y", **options)
+
+
+# --- bars -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("names", "horizontal"), [(["a", "b", "c"], False), (["a name that is long " * 2] * 3, True)])
+def test_bars_draw_values_and_intervals(names, horizontal):
+    values, ends = np.array([1.5, -2, 3]), np.array([[1, 2], [-3, -1.5], [3, 4]])
+    axes = plotting.plot_bars(names, values, "t", "score", intervals=ends, x_label="who").axes
+    lengths = [bar.get_width() if horizontal else bar.get_height() for bar in axes.patches]
+    np.testing.assert_array_equal(lengths, values)
+    segments = axes.collections[0].get_segments()
+    np.testing.assert_allclose([segment[:, 0 if horizontal else 1] for segment in segments], ends)
+    assert [text.get_text() for text in axes.texts] == ["1.5", "-2", "3"]
+    labels = (axes.get_ylabel(), axes.get_xlabel())
+    assert labels == (("who", "score") if horizontal else ("score", "who"))
+
+
+@pytest.mark.parametrize(
+    ("names", "values", "intervals", "message"),
+    [
+        (["a"], [1, 2], None, "names: found 1 entries, expected 2"),
+        ("ab", [1, 2], None, "names: found str, expected a sequence of strings"),
+        (None, [1, 2], None, "names: found NoneType"),
+        ([1, 2], [1, 2], None, "names: found list, expected a sequence of strings"),
+        ([], [], None, r"values: found shape \(0,\)"),
+        (["a", "b"], [1, np.nan], None, "values: found 1 NaN"),
+        (["a", "b"], [1, 2], [0.1, 0.2], r"intervals: found shape \(2,\)"),
+        (["a", "b"], [1, 2], [[0, 2]], r"intervals: found shape \(1, 2\), expected \(2, 2\)"),
+        (["a", "b"], [1, 2], [[0.1, 0.1], [0.2, 0.2]], "not half-widths"),
+        (["a", "b"], [1, 2], [[0, np.nan], [1, 3]], "intervals: found 1 NaN"),
+    ],
+)
+def test_bars_name_bad_input(names, values, intervals, message):
+    with pytest.raises(ValueError, match=message):
+        plotting.plot_bars(names, values, "t", "y", intervals=intervals)
+
+
+# --- images ---------------------------------------------------------------------------------------------------------
+
+
+def test_images_are_drawn_unchanged_on_one_scale():
+    dark = np.full((2, 2), 0.25, dtype=np.float32)
+    plot = plotting.plot_images(
+        [GREY, PHOTO, dark], ["one", "two", "three"], "t", columns=2, correct=[True, False, True]
+    )
+    for axes, image, limit in zip(plot.axes, (GREY, PHOTO, dark), (1, 255, 1), strict=True):
+        np.testing.assert_array_equal(axes.images[0].get_array(), image)
+        assert axes.images[0].get_clim() == (0, limit)
+    assert [axes.get_xlabel() for axes in plot.axes] == ["✓ one", "✗ two", "✓ three"]
+    colours = [axes.xaxis.label.get_color() for axes in plot.axes]
+    assert colours[0] == colours[2] != colours[1]
+
+
+def test_captions_are_wrapped():
+    plot = plotting.plot_images([GREY] * 5, ["a caption of many words"] * 5, "t")
+    assert all("\n" in axes.get_xlabel() for axes in plot.axes)
+
+
+@pytest.mark.parametrize(
+    ("images", "captions", "options", "message"),
+    [
+        ([], [], {}, "images: found none"),
+        ([GREY], ["a", "b"], {}, "captions: found 2 entries, expected 1"),
+        ([GREY], [7], {}, "captions: found list, expected a sequence of strings"),
+        ([np.zeros((2, 2, 4))], ["a"], {}, r"images\[0\]: found shape \(2, 2, 4\)"),
+        ([GREY, np.zeros(3)], ["a", "b"], {}, r"images\[1\]: found shape \(3,\)"),
+        ([np.zeros((0, 3))], ["a"], {}, r"images\[0\]: found shape \(0, 3\)"),
+        ([GREY * 255], ["a"], {}, r"found 0 to 255, expected \[0, 1\]. Divide by 255"),
+        ([GREY * np.nan], ["a"], {}, "found nan to nan"),
+        ([np.zeros((2, 2), dtype=np.int64)], ["a"], {}, "found int64, expected uint8 or floats"),
+        ([GREY], ["a"], {"columns": 0}, "columns: found 0"),
+        ([GREY], ["a"], {"correct": [True, False]}, "correct: found 2 entries, expected 1"),
+    ],
+)
+def test_images_name_bad_input(images, captions, options, message):
+    with pytest.raises(ValueError, match=message):
+        plotting.plot_images(images, captions, "t", **options)
+
+
+# --- confusion matrix -----------------------------------------------------------------------------------------------
+
+
+def test_confusion_matrix_agrees_with_scikit_learn():
+    from sklearn.metrics import confusion_matrix
+
+    generator = np.random.default_rng(1)
+    true, predicted = generator.integers(0, 4, (2, 300))
+    predicted[:200] = true[:200]
+    axes = plotting.plot_confusion_matrix(true, predicted, NAMES, "t").axes
+    drawn = np.zeros((4, 4), dtype=int)
+    for text in axes.texts:
+        column, row = text.get_position()
+        drawn[row, column] = int(text.get_text().replace(",", ""))
+    expected = confusion_matrix(true, predicted, labels=range(4))
+    np.testing.assert_array_equal(drawn, expected)
+    np.fill_diagonal(expected, 0)
+    np.testing.assert_array_equal(axes.images[0].get_array(), expected)  # the colour shows the errors only
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted class", "true class")
+    assert [label.get_text() for label in axes.get_yticklabels()] == NAMES
+
+
+def test_confusion_matrix_without_errors():
+    axes = plotting.plot_confusion_matrix([0, 1], [0, 1], ["a", "b"], "t").axes
+    assert sorted(text.get_text() for text in axes.texts) == ["1", "1"]
+
+
+@pytest.mark.parametrize(
+    ("true", "predicted", "message"),
+    [
+        ([], [], "true_labels: found"),
+        ([0.0, 1.0], [0, 1], "true_labels: found float64 of shape"),
+        ([0, 1], [0, np.nan], "predicted_labels: found float64"),
+        ([0, 4], [0, 1], "true_labels: found 0 to 4, expected 0 to 3"),
+        ([0, -1], [0, 1], "true_labels: found -1 to 0"),
+        ([0, 1], [0], "predicted_labels: found 1, expected 2"),
+        ([[0, 1]], [0, 1], r"true_labels: found int64 of shape \(1, 2\)"),
+    ],
+)
+def test_confusion_matrix_names_bad_input(true, predicted, message):
+    with pytest.raises(ValueError, match=message):
+        plotting.plot_confusion_matrix(true, predicted, NAMES, "t")
+
+
+# --- calibration ----------------------------------------------------------------------------------------------------
+
+
+def slow_calibration_error(probabilities, labels, bins):
+    """Compute the error from its definition, example by example, with bins that hold their upper edge."""
+    total = 0.0
+    for number in range(bins):
+        inside = []
+        for row, label in zip(probabilities.tolist(), labels.tolist(), strict=True):
+            confidence = max(row)
+            if number / bins < confidence <= (number + 1) / bins:
+                inside.append((confidence, row.index(confidence) == label))
+        if inside:
+            gap = sum(right for _, right in inside) / len(inside) - sum(c for c, _ in inside) / len(inside)
+            total += len(inside) / len(labels) * abs(gap)
+    return total
+
+
+@pytest.mark.parametrize("bins", [1, 3, 10, 15])
+def test_calibration_error_agrees_with_its_definition(predictions, bins):
+    found = plotting.expected_calibration_error(*predictions, bins=bins)
+    assert found == pytest.approx(slow_calibration_error(*predictions, bins), abs=1e-12)
+    assert 0 < found < 1
+
+
+def test_calibration_error_of_known_cases():
+    certain = np.eye(3)[[0, 1, 2, 0]]
+    assert plotting.expected_calibration_error(certain, [0, 1, 2, 0]) == 0
+    assert plotting.expected_calibration_error(certain, [1, 2, 0, 1]) == 1
+    half = np.array([[0.75, 0.25]] * 4)
+    assert plotting.expected_calibration_error(half, [0, 0, 0, 1]) == pytest.approx(0)
+    assert plotting.expected_calibration_error(half, [0, 0, 1, 1]) == pytest.approx(0.25)
+    assert plotting.expected_calibration_error(half.astype(np.float32), [1, 1, 1, 1]) == pytest.approx(0.75)
+
+
+def test_a_bin_holds_its_upper_edge():
+    probabilities = [[0.5, 0.5], [0.9, 0.1]]  # the first is wrong, the second right
+    assert plotting.expected_calibration_error(probabilities, [1, 0], bins=2) == pytest.approx((0.5 + 0.1) / 2)
+    assert plotting.expected_calibration_error(probabilities, [1, 0], bins=1) == pytest.approx(0.7 - 0.5)
+
+
+def test_reliability_diagram_agrees_with_scikit_learn(predictions):
+    from sklearn.calibration import calibration_curve
+
+    probabilities, labels = predictions
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    accuracy, mean_confidence = calibration_curve(right, confidence, n_bins=10, strategy="uniform")
+    top, bottom = plotting.plot_reliability(probabilities, labels, "t").axes
+    np.testing.assert_allclose(top.get_lines()[1].get_xydata(), np.column_stack([mean_confidence, accuracy]))
+    counts = np.histogram(confidence, np.linspace(0, 1, 11))[0]
+    np.testing.assert_array_equal([bar.get_height() for bar in bottom.patches], counts)
+    assert (top.get_ylabel(), bottom.get_ylabel()) == ("accuracy", "examples")
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "labels", "bins", "message"),
+    [
+        ([], [], 10, r"probabilities: found shape \(0,\)"),
+        ([0.5, 0.5], [0, 1], 10, r"probabilities: found shape \(2,\), expected 2 dimension"),
+        ([[0.5, np.nan]], [0], 10, "probabilities: found 1 NaN"),
+        ([[2.0, 3.0]], [0], 10, "do not sum to 1 or go below 0. Apply the softmax"),
+        ([[1.5, -0.5]], [0], 10, "do not sum to 1 or go below 0"),
+        ([[0.5, 0.5]], [2], 10, "labels: found 2 to 2, expected 0 to 1"),
+        ([[0.5, 0.5]], [0, 1], 10, "labels: found 2, expected 1"),
+        ([[0.5, 0.5]], [0.0], 10, "labels: found float64"),
+        ([[0.5, 0.5]], [0], 0, "bins: found 0"),
+        ([[0.5, 0.5]], [0], 2.5, "bins: found 2.5"),
+    ],
+)
+def test_calibration_names_bad_input(probabilities, labels, bins, message):
+    with pytest.raises(ValueError, match=message):
+        plotting.expected_calibration_error(probabilities, labels, bins)
+    with pytest.raises(ValueError, match=message):
+        plotting.plot_reliability(probabilities, labels, "t", bins)
+
+
+# --- attention ------------------------------------------------------------------------------------------------------
+
+
+def test_attention_draws_the_weights():
+    weights = np.array([[0.2, 0.3, 0.5], [1, 0, 0]])
+    plot = plotting.plot_attention(weights, ["▁Hello", "$x$", "</s>"], ["▁Bon", "\n"], "t", colour_label="权重")
+    np.testing.assert_array_equal(plot.axes.images[0].get_array(), weights)
+    assert [label.get_text() for label in plot.axes.get_xticklabels()] == ["▁Hello", "$x$", "</s>"]
+    assert [label.get_text() for label in plot.axes.get_yticklabels()] == ["▁Bon", "\\n"]
+    assert not any(label.get_parse_math() for label in plot.axes.get_xticklabels())
+    assert (plot.axes.get_xlabel(), plot.axes.get_ylabel()) == ("source token", "target token")
+    assert plot.figure.axes[1].get_ylabel() == "权重"
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([[0.5, 0.5, 0]], r"weights: found shape \(1, 3\), expected \(1, 2\)"),
+        ([[0.5], [0.5]], r"weights: found shape \(2, 1\), expected \(1, 2\)"),
+        ([0.5, 0.5], r"weights: found shape \(2,\), expected 2 dimension"),
+        ([[np.nan, 1]], "weights: found 1 NaN"),
+        ([[3.0, -1.0]], r"weights: found -1 to 3, expected \[0, 1\]. Apply the softmax"),
+    ],
+)
+def test_attention_names_bad_input(weights, message):
+    with pytest.raises(ValueError, match=message):
+        plotting.plot_attention(weights, ["a", "b"], ["c"], "t")
+
+
+def test_attention_needs_tokens():
+    with pytest.raises(ValueError, match="source_tokens: found 0 entries"):
+        plotting.plot_attention([[1]], [], ["c"], "t")
