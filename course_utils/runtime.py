@@ -1,0 +1,65 @@
+"""Decide in which order the numerical engines load, and how many threads each of them takes.
+
+TensorFlow and torch each bring their own thread pool. Whoever needs an engine asks for it here, so that one place
+keeps their log lines quiet, their threads few and their order fixed (TensorFlow before torch).
+"""
+
+import importlib
+import importlib.util
+import os
+import sys
+
+from course_utils.profile import current_profile
+
+__all__ = ["THREADS", "load_keras", "load_torch", "load_transformers"]
+
+THREADS = max(1, min(2, os.cpu_count() or 1))
+
+
+def load_keras():
+    """Import Keras on its TensorFlow backend, quietly, with `THREADS` threads, and return the module.
+
+    Raises
+    ------
+    RuntimeError
+        When Keras is already loaded on another backend.
+    """
+    first = "tensorflow" not in sys.modules
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    tensorflow = importlib.import_module("tensorflow")
+    if first:
+        tensorflow.config.threading.set_intra_op_parallelism_threads(THREADS)
+        tensorflow.config.threading.set_inter_op_parallelism_threads(THREADS)
+    keras = importlib.import_module("keras")
+    if keras.backend.backend() != "tensorflow":
+        raise RuntimeError(
+            f"KERAS_BACKEND: found {keras.backend.backend()!r}, expected 'tensorflow'. "
+            "Restart the kernel and unset the variable before the first import of keras."
+        )
+    return keras
+
+
+def load_torch():
+    """Import torch with `THREADS` threads, after TensorFlow where that is installed, and return the module."""
+    if importlib.util.find_spec("tensorflow") is not None:
+        load_keras()
+    first = "torch" not in sys.modules
+    torch = importlib.import_module("torch")
+    if first:
+        torch.set_num_threads(THREADS)
+    return torch
+
+
+def load_transformers():
+    """Import transformers (and torch before it) without progress bars and advice lines, and return the module.
+
+    In the offline profile the Hugging Face hub is switched off for the whole process, so that nothing can reach for it.
+    """
+    if current_profile() == "offline":
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    load_torch()
+    transformers = importlib.import_module("transformers")
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    return transformers
