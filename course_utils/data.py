@@ -4,8 +4,6 @@ import csv
 import gzip
 import importlib.resources
 import importlib.util
-import os
-import socket
 import warnings
 import zipfile
 import zlib
@@ -14,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from course_utils.fetch import fetch
 from course_utils.profile import current_profile
-from course_utils.runtime import load_keras
 
 __all__ = [
     "DataError",
@@ -33,7 +31,6 @@ MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.n
 MNIST_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"  # pinned by keras.datasets.mnist
 MNIST_LICENCE = "CC BY-SA 3.0, copyright Yann LeCun and Corinna Cortes"
 OFFLINE_DIGITS = "To work offline with 5,000 MNIST images, leave path out and unset COURSE_PROFILE."
-TIMEOUT_SECONDS = 10
 
 
 class DataError(RuntimeError):
@@ -193,21 +190,15 @@ def _read_mnist(file):
 
 
 def _fetch_mnist():
-    """Return mnist.npz from Keras's cache, fetching it first where it is missing."""
-    cache = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    get_file = load_keras().utils.get_file
-    timeout = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(TIMEOUT_SECONDS)
-    try:
-        return Path(get_file("mnist.npz", MNIST_URL, file_hash=MNIST_SHA256, cache_dir=str(cache)))
-    except Exception as error:
-        raise DataError(
-            f"MNIST (about 11 MB) could not be fetched from {MNIST_URL} into {cache / 'datasets'}: "
-            f"{type(error).__name__}: {error}. {OFFLINE_DIGITS} "
-            "To use the full profile, pass a local mnist.npz as path."
-        ) from error
-    finally:
-        socket.setdefaulttimeout(timeout)
+    return fetch(
+        name="MNIST",
+        url=MNIST_URL,
+        subfolder="datasets",
+        file_hash=MNIST_SHA256,
+        size="about 11 MB",
+        offline_alternative=f"{OFFLINE_DIGITS} To use the full profile, pass a local mnist.npz as path.",
+        error_class=DataError,
+    )
 
 
 def _package_file(package, path):

@@ -1,13 +1,9 @@
 """Load the pretrained models of the course: small ones offline, the large originals in the full profile."""
 
-import hashlib
-import os
-import socket
-import threading
-import urllib.request
 from pathlib import Path
 
 from course_utils.efficientnet import load_efficientnet_lite0
+from course_utils.fetch import check_hash, fetch
 from course_utils.image_classifier import ImageClassifier
 from course_utils.profile import current_profile
 from course_utils.runtime import load_keras
@@ -19,9 +15,10 @@ __all__ = ["load_image_classifier", "load_translator"]
 VGG16_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels.h5"
 VGG16_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{VGG16_FILE}"
 VGG16_MD5 = "64373286793e3c8b2b4e3219cbf3544b"  # the checksum that keras.applications.vgg16 pins for this file
-VGG16_SIZE = "about 553 MB"
 OFFLINE = "To work offline with EfficientNet-Lite0, unset COURSE_PROFILE."
-CONNECT_SECONDS, READ_SECONDS = 10, 30
+T5_BASE = "google-t5/t5-base"
+T5_BASE_PARAMETERS = 222_903_552
+TARGETS = {"offline": ("French", "German"), "full": ("French", "German", "Romanian")}
 
 
 def load_image_classifier(path=None):
@@ -60,34 +57,52 @@ def load_translator(folder=None):
     Parameters
     ----------
     folder : str or Path, optional
-        A local T5 in Hugging Face format to use instead. Its checksum is not known to the course.
+        A local T5 in Hugging Face format to use instead, with the target languages of the current profile. Neither its
+        checksum nor what it was trained for is known to the course.
 
     Returns
     -------
     Translator
         Offline: mini-T5, 5,740,800 parameters, to French and German. With COURSE_PROFILE=full: google-t5/t5-base,
-        222,903,552 parameters, to French, German and Romanian (Raffel et al., 2020, arXiv:1910.10683).
+        222,903,552 parameters, to French, German and Romanian (Raffel et al., 2020, arXiv:1910.10683), fetched once
+        (about 892 MB) into the cache of the Hugging Face hub.
 
     Raises
     ------
+    FileNotFoundError
+        When `folder` or one of its files is missing.
     WeightsError
         When weights are missing, damaged, or could not be fetched. Nothing is put in their place silently.
     """
+    profile = current_profile()
     if folder is not None:
-        return Translator.from_folder(
-            folder, targets=("French", "German"), name=Path(folder).name, source=str(folder), licence="not known"
-        )
-    if current_profile() == "full":
-        return _load_t5_base()
+        name = Path(folder).resolve().name
+        source = f"T5 of the folder {name}: origin and checksum not known"
+        return Translator.from_folder(folder, TARGETS[profile], name, source, "not known")
+    return _load_t5_base() if profile == "full" else _load_mini_t5()
+
+
+def _load_mini_t5():
     weights = WEIGHTS["mini_t5"]
     file = verified_path("mini_t5")
-    return Translator.from_folder(
-        file.parent, targets=("French", "German"), name="mini-T5", source=weights.source, licence=weights.licence
-    )
+    try:
+        return Translator.from_folder(
+            file.parent, TARGETS["offline"], name="mini-T5", source=weights.source, licence=weights.licence
+        )
+    except (FileNotFoundError, WeightsError) as error:
+        raise WeightsError(f"mini_t5: {error} Get the folder back with: {weights.install}") from error
 
 
 def _load_t5_base():
-    raise NotImplementedError
+    source = f"T5-base, trained by Google (https://huggingface.co/{T5_BASE})"
+    translator = Translator.from_hub(T5_BASE, TARGETS["full"], name="T5-base", source=source, licence="Apache-2.0")
+    found = translator.model.num_parameters()
+    if found != T5_BASE_PARAMETERS:
+        raise WeightsError(
+            f"{T5_BASE}: found {found:,} parameters, expected {T5_BASE_PARAMETERS:,}. "
+            "Delete the model from the cache of the Hugging Face hub and load again, or unset COURSE_PROFILE."
+        )
+    return translator
 
 
 def _scale_efficientnet(images):
@@ -128,54 +143,16 @@ def _local_vgg16(path):
 
 
 def _check_vgg16(file):
-    with open(file, "rb") as opened:
-        found = hashlib.file_digest(opened, "md5").hexdigest()
-    if found != VGG16_MD5:
-        raise WeightsError(
-            f"VGG16: wrong checksum of {file}: expected MD5 {VGG16_MD5}, found {found}. "
-            f"Delete the file and load again to fetch it. {OFFLINE}"
-        )
+    check_hash("VGG16", file, VGG16_MD5, OFFLINE, WeightsError)
 
 
 def _fetch_vgg16():
-    """Return VGG16's file from Keras's cache, fetching it first where it is missing."""
-    cache = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    file = cache / "models" / VGG16_FILE
-    if not file.is_file():
-        timeout = socket.getdefaulttimeout()
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            _probe(VGG16_URL)
-            socket.setdefaulttimeout(READ_SECONDS)
-            load_keras().utils.get_file(
-                VGG16_FILE, VGG16_URL, cache_dir=str(cache), cache_subdir="models", file_hash=VGG16_MD5
-            )
-        except Exception as error:
-            raise WeightsError(
-                f"VGG16: its weights ({VGG16_SIZE}) could not be fetched from {VGG16_URL} into {file.parent}: "
-                f"{type(error).__name__}: {error}. {OFFLINE} "
-                "To use the full profile, put the file there or pass its path."
-            ) from error
-        finally:
-            socket.setdefaulttimeout(timeout)
-    _check_vgg16(file)
-    return file
-
-
-def _probe(url):
-    """Ask for a file's header; raise within `CONNECT_SECONDS`, however long name look-up and connection would take."""
-    outcome = [TimeoutError(f"no answer within {CONNECT_SECONDS} s")]
-
-    def ask():
-        try:
-            request = urllib.request.Request(url, method="HEAD")
-            urllib.request.urlopen(request, timeout=CONNECT_SECONDS).close()
-            outcome[0] = None
-        except Exception as error:
-            outcome[0] = error
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(CONNECT_SECONDS)
-    if outcome[0] is not None:
-        raise outcome[0]
+    return fetch(
+        name="VGG16",
+        url=VGG16_URL,
+        subfolder="models",
+        file_hash=VGG16_MD5,
+        size="about 553 MB",
+        offline_alternative=f"{OFFLINE} To use the full profile, put the file there or pass its path.",
+        error_class=WeightsError,
+    )

@@ -22,22 +22,24 @@ def load_keras():
     Raises
     ------
     RuntimeError
-        When Keras is already loaded on another backend.
+        When Keras is loaded on another backend, or the environment variable `KERAS_BACKEND` asks for one.
     """
-    first = "tensorflow" not in sys.modules
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    tensorflow = importlib.import_module("tensorflow")
-    if first:
-        tensorflow.config.threading.set_intra_op_parallelism_threads(THREADS)
-        tensorflow.config.threading.set_inter_op_parallelism_threads(THREADS)
-    keras = importlib.import_module("keras")
-    if keras.backend.backend() != "tensorflow":
+    loaded = sys.modules.get("keras")
+    backend = loaded.backend.backend() if loaded else os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if backend != "tensorflow":
         raise RuntimeError(
-            f"KERAS_BACKEND: found {keras.backend.backend()!r}, expected 'tensorflow'. "
+            f"KERAS_BACKEND: found {backend!r}, expected 'tensorflow'. "
             "Restart the kernel and unset the variable before the first import of keras."
         )
-    return keras
+    os.environ["KERAS_BACKEND"] = backend  # goes before what Keras's own settings file says
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    first = "tensorflow" not in sys.modules
+    tensorflow = importlib.import_module("tensorflow")
+    if first:
+        tensorflow.get_logger().setLevel("ERROR")
+        tensorflow.config.threading.set_intra_op_parallelism_threads(THREADS)
+        tensorflow.config.threading.set_inter_op_parallelism_threads(THREADS)
+    return importlib.import_module("keras")
 
 
 def load_torch():
@@ -58,6 +60,7 @@ def load_transformers():
     """
     if current_profile() == "offline":
         os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # or a warning follows when the process starts another
     load_torch()
     transformers = importlib.import_module("transformers")
     transformers.logging.set_verbosity_error()

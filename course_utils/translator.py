@@ -1,15 +1,22 @@
 """Translate English sentences with a T5 from a folder in Hugging Face format."""
 
+import itertools
+import json
 from pathlib import Path
 
+from course_utils.fetch import CONNECT_SECONDS, ask_within
 from course_utils.progress import progress
 from course_utils.runtime import load_torch, load_transformers
+from course_utils.weights import WeightsError
 
-__all__ = ["LONGEST", "Translator"]
+__all__ = ["BEAMS", "LONGEST", "Translator"]
 
 LONGEST = 256  # tokens of one sentence, its prefix included
-BATCH_TOKENS = 2048  # tokens of one batch, padding included
-BEAMS = 16
+BATCH_TOKENS = 2048  # tokens that one batch holds as input, padding included, once for each beam
+BEAMS = 16  # most beams
+FILES = ("config.json", "model.safetensors", "tokenizer.json")  # what a T5 in Hugging Face format needs at least
+REPLACE = "Give a folder as `save_pretrained` writes it."
+OFFLINE = "To work offline with mini-T5, unset COURSE_PROFILE."
 
 
 class Translator:
@@ -31,43 +38,94 @@ class Translator:
         self.targets, self.name, self.source, self.licence = tuple(targets), name, source, licence
 
     def __repr__(self):
-        return f"Translator({self.name}: {self.model.num_parameters():,} parameters, to {' and '.join(self.targets)})"
+        return f"Translator({self.name}: {self.model.num_parameters():,} parameters, to {', '.join(self.targets)})"
 
     @classmethod
-    def from_folder(cls, folder, **description):
+    def from_folder(cls, folder, targets, name, source, licence):
         """Load model and tokenizer from a local folder, in float32, never from the network.
 
         Parameters
         ----------
-        folder : path
-            Holds config.json, model.safetensors and the tokenizer's files.
-        description
-            `targets`, `name`, `source`, `licence`, as for the class.
+        folder : str or Path
+            Holds a T5 in Hugging Face format: config.json, model.safetensors and tokenizer.json.
+        targets, name, source, licence
+            As for the class.
 
         Raises
         ------
         FileNotFoundError
             When the folder or one of its files is missing.
+        WeightsError
+            When a file is damaged or does not belong to a T5; the message names it.
         """
         folder = Path(folder)
-        for name in ("config.json", "model.safetensors", "tokenizer.json"):
-            if not (folder / name).is_file():
-                raise FileNotFoundError(
-                    f"folder: found no file {name} in {str(folder)!r}, expected a T5 in Hugging Face format. "
-                    "Give the folder that `save_pretrained` wrote."
-                )
-        return cls.from_hub(str(folder), local_files_only=True, **description)
+        _check_folder(folder)
+        transformers, torch = load_transformers(), load_torch()
+        try:
+            model, report = transformers.AutoModelForSeq2SeqLM.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                use_safetensors=True,
+                local_files_only=True,
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+            )
+        except Exception as error:
+            raise WeightsError(
+                f"folder: {folder / 'config.json'} does not describe a T5: {type(error).__name__}: {error}. {REPLACE}"
+            ) from error
+        mismatched = {name for name, *_ in report["mismatched_keys"]}
+        if wrong := sorted(report["missing_keys"] | mismatched):
+            raise WeightsError(
+                f"folder: {folder / 'model.safetensors'} does not hold the weights that config.json describes: "
+                f"{len(wrong)} are missing or have another shape, such as {wrong[0]}. {REPLACE}"
+            )
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        except Exception as error:
+            raise WeightsError(
+                f"folder: {folder / 'tokenizer.json'} does not describe a tokenizer: {type(error).__name__}: {error}. "
+                f"{REPLACE}"
+            ) from error
+        return cls(model.eval(), tokenizer, targets, name, source, licence)
 
     @classmethod
-    def from_hub(cls, identifier, local_files_only=False, **description):
-        """Load model and tokenizer by their name on the hub (or by a local folder), in float32."""
-        transformers, torch = load_transformers(), load_torch()
-        options = {"local_files_only": local_files_only}
-        tokenizer = transformers.AutoTokenizer.from_pretrained(identifier, **options)
-        model = transformers.AutoModelForSeq2SeqLM.from_pretrained(
-            identifier, dtype=torch.float32, use_safetensors=True, **options
-        )
-        return cls(model.eval(), tokenizer, **description)
+    def from_hub(cls, identifier, targets, name, source, licence):
+        """Load model and tokenizer from the Hugging Face hub's cache, fetching them first where they are missing.
+
+        Parameters
+        ----------
+        identifier : str
+            The model's name on the hub, such as google-t5/t5-base.
+        targets, name, source, licence
+            As for the class.
+
+        Raises
+        ------
+        WeightsError
+            When the hub is switched off, does not answer within `course_utils.fetch.CONNECT_SECONDS`, or the files
+            could not be fetched or loaded.
+        """
+        load_transformers()
+        import huggingface_hub as hub
+
+        if not all(isinstance(hub.try_to_load_from_cache(identifier, file), str) for file in FILES):
+            if hub.is_offline_mode():
+                raise WeightsError(
+                    f"{identifier}: it is not in the cache, and the environment variable HF_HUB_OFFLINE, which the "
+                    f"offline profile sets, forbids to fetch it. Restart the kernel without the variable. {OFFLINE}"
+                )
+            url = hub.hf_hub_url(identifier, FILES[0])
+            try:
+                ask_within(CONNECT_SECONDS, lambda: hub.get_hf_file_metadata(url, timeout=CONNECT_SECONDS))
+                hub.snapshot_download(identifier, allow_patterns=["*.json", "model.safetensors"])
+            except Exception as error:
+                raise WeightsError(
+                    f"{identifier}: the model could not be fetched from the Hugging Face hub ({url}): "
+                    f"{type(error).__name__}: {error}. {OFFLINE}"
+                ) from error
+        folder = Path(hub.try_to_load_from_cache(identifier, FILES[0])).parent
+        return cls.from_folder(folder, targets, name, source, licence)
 
     def prefix(self, target):
         """Return the task prefix of a target language; a `ValueError` names the languages there are."""
@@ -81,23 +139,28 @@ class Translator:
         Parameters
         ----------
         sentences : list of str
-            Any number of them, of at most `LONGEST` tokens each.
+            Any number of them, of at most `LONGEST` tokens each, prefix included. Line breaks and repeated spaces count
+            as one space.
         target : str
             Language to translate into, one of `self.targets`.
         beams : int
             1 decodes greedily; 2 to 16 keep that many hypotheses at each step.
         max_new_tokens : int, optional
-            Where the output is cut; twice the longest input of the batch plus 10 when not given.
+            Where each translation is cut, in tokens, 1 to 512. When not given: 10 plus twice the tokens of the sentence
+            and its prefix, rounded up to a multiple of 8.
 
         Returns
         -------
         list of str
-            Translations, in the order of the sentences.
+            Translations, in the order of the sentences. Which other sentences stand in the list does not change one,
+            except where rounding decides between two tokens that are equally likely.
 
         Raises
         ------
-        TypeError, ValueError
-            With the argument's name, when the input is not as described above.
+        TypeError
+            When `sentences` is no list of strings.
+        ValueError
+            When the list or a sentence is empty, a sentence is too long, or another argument is out of its range.
         """
         torch = load_torch()
         prefix = self.prefix(target)
@@ -113,32 +176,66 @@ class Translator:
                     "Split the text into sentences: the model translates one sentence at a time."
                 )
         results = [""] * len(rows)
-        batches = list(_batches_by_length(rows, beams))
+        batches = _batches_by_length(rows, beams)
         for batch in progress(batches, description=f"translate to {target}") if len(batches) > 1 else batches:
             padded = self.tokenizer.pad({"input_ids": [rows[i] for i in batch]}, return_tensors="pt")
-            limit = max_new_tokens or 2 * padded["input_ids"].shape[1] + 10
+            limit = max_new_tokens or 2 * _rounded_length(rows[batch[0]]) + 10
             with torch.inference_mode():
-                output = self.model.generate(
-                    **padded, num_beams=beams, do_sample=False, max_new_tokens=limit, max_length=None
-                )
+                output = self.model.generate(**padded, num_beams=beams, do_sample=False, max_new_tokens=limit)
             for i, text in zip(batch, self.tokenizer.batch_decode(output, skip_special_tokens=True), strict=True):
                 results[i] = text
         return results
 
 
+def _rounded_length(row):
+    return -(-len(row) // 8) * 8
+
+
 def _batches_by_length(rows, beams):
-    """Yield lists of positions, longest rows first, with at most `BATCH_TOKENS` padded tokens a batch."""
-    order = sorted(range(len(rows)), key=lambda i: -len(rows[i]))
-    while order:
-        size = max(1, BATCH_TOKENS // (len(rows[order[0]]) * beams))
-        yield order[:size]
-        order = order[size:]
+    """List batches of positions, longest rows first: of one rounded length and `BATCH_TOKENS` tokens of input each.
+
+    Equal rounded lengths keep padding small, and make the limit of the output a matter of the sentence alone.
+    """
+    batches = []
+    order = sorted(range(len(rows)), key=lambda position: -len(rows[position]))
+    for length, group in itertools.groupby(order, key=lambda position: _rounded_length(rows[position])):
+        group, size = list(group), max(1, BATCH_TOKENS // (length * beams))
+        batches += [group[start : start + size] for start in range(0, len(group), size)]
+    return batches
+
+
+def _check_folder(folder):
+    """Check that a folder holds a T5's files and that they can be read: transformers would not name the damaged one."""
+    from safetensors import SafetensorError, safe_open
+
+    for name in FILES:
+        if not (folder / name).is_file():
+            raise FileNotFoundError(
+                f"folder: found no file {name} in {str(folder)!r}, expected a T5 in Hugging Face format. {REPLACE}"
+            )
+    contents = {}
+    for file in sorted(folder.glob("*.json")):
+        try:
+            contents[file.name] = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise WeightsError(f"folder: {file} is damaged: {error}. {REPLACE}") from error
+    config = contents["config.json"]
+    kind = config.get("model_type") if isinstance(config, dict) else type(config).__name__
+    if kind != "t5":
+        raise WeightsError(
+            f"folder: {folder / 'config.json'} describes the model type {kind!r}, expected 't5'. {REPLACE}"
+        )
+    file = folder / "model.safetensors"
+    try:
+        safe_open(file, framework="numpy").keys()
+    except SafetensorError as error:
+        raise WeightsError(f"folder: {file} is damaged: {error}. {REPLACE}") from error
 
 
 def _check_sentences(sentences):
     if isinstance(sentences, str) or not isinstance(sentences, (list, tuple)):
         raise TypeError(
-            f"sentences: found {type(sentences).__name__}, expected a list of strings. For one sentence write [sentence]."
+            f"sentences: found {type(sentences).__name__}, expected a list of strings. For one, write [sentence]."
         )
     if not sentences:
         raise ValueError("sentences: found an empty list, expected at least one sentence.")
@@ -146,7 +243,9 @@ def _check_sentences(sentences):
         if not isinstance(sentence, str):
             raise TypeError(f"sentences[{position}]: found {type(sentence).__name__} {sentence!r}, expected a string.")
         if not sentence.strip():
-            raise ValueError(f"sentences[{position}]: found an empty string, expected a sentence. Leave empty lines out.")
+            raise ValueError(f"sentences[{position}]: found an empty string, expected a sentence. Leave it out.")
+        if any("\ud800" <= character <= "\udfff" for character in sentence):
+            raise ValueError(f"sentences[{position}]: found a broken character in {sentence!r}. Read it as UTF-8.")
 
 
 def _check_count(name, value, most):

@@ -81,7 +81,8 @@ WEIGHTS = {
             sha256="77974068c79ceed6d14438454feb6c64c3e8dab2552e1dd15e2782eef78954d3",
             bytes=11_488_808,
             parameters=5_740_800,
-            licence="Trained on sentence pairs from the Tatoeba project (tatoeba.org) via manythings.org/anki, CC BY 2.0 FR",
+            licence="Trained on sentence pairs from the Tatoeba project (tatoeba.org) via manythings.org/anki, "
+            "CC BY 2.0 FR",
             source="mini-T5, trained by experiments/train_mini_t5.py (models/mini_t5/README.md)",
         ),
     )

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from course_utils import image_classifier, pretrained
+from course_utils import fetch, image_classifier, pretrained
 from course_utils.efficientnet import PARAMETERS, STAGES, build_efficientnet_lite0, port_weights, read_state_dict
 from course_utils.image_classifier import MAX_PIXELS, load_class_names
 from course_utils.pretrained import load_image_classifier
@@ -244,7 +244,7 @@ def test_a_large_photograph_within_the_limit_is_accepted(classifier):
 def test_offline_profile_never_touches_the_network(monkeypatch):
     monkeypatch.delenv("COURSE_PROFILE", raising=False)
     monkeypatch.setattr(pretrained, "load_efficientnet_lite0", lambda path: load_keras().Sequential())
-    monkeypatch.setattr(pretrained, "_probe", lambda url: pytest.fail("asked for " + url))
+    monkeypatch.setattr(pretrained, "fetch", lambda **asked: pytest.fail(f"asked for {asked}"))
     monkeypatch.setattr(socket.socket, "connect", lambda self, address: pytest.fail(f"connected to {address}"))
     assert "EfficientNet-Lite0" in repr(load_image_classifier())
 
@@ -274,7 +274,7 @@ def full(monkeypatch, tmp_path):
     """Switch to the full profile with an empty cache, no reachable host, and a small stand-in for VGG16."""
     monkeypatch.setenv("COURSE_PROFILE", "full")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(pretrained, "VGG16_URL", "http://127.0.0.1:9/vgg16.h5")
+    monkeypatch.setattr(pretrained, "VGG16_URL", f"http://127.0.0.1:9/{pretrained.VGG16_FILE}")
     monkeypatch.setattr(pretrained, "_build_vgg16", build_stand_in)
     return tmp_path
 
@@ -307,7 +307,7 @@ def serve():
         server = HTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
-        return f"http://127.0.0.1:{server.server_port}/vgg16.h5"
+        return f"http://127.0.0.1:{server.server_port}/{pretrained.VGG16_FILE}"
 
     yield start
     for server in servers:
@@ -345,7 +345,7 @@ def test_full_without_a_network_is_one_clear_error(full):
 
 
 def test_full_gives_up_on_a_host_that_never_answers(full, monkeypatch):
-    monkeypatch.setattr(pretrained, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(fetch, "CONNECT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setattr(pretrained, "VGG16_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/vgg16.h5")
         with pytest.raises(WeightsError, match="no answer within|timed out"):
@@ -354,8 +354,9 @@ def test_full_gives_up_on_a_host_that_never_answers(full, monkeypatch):
 
 def test_full_refuses_a_damaged_download(full, monkeypatch, serve):
     monkeypatch.setattr(pretrained, "VGG16_URL", serve(b"a login page"))
-    with pytest.raises(WeightsError, match="VGG16: .*unset COURSE_PROFILE"):
+    with pytest.raises(WeightsError, match="VGG16: .*Incomplete or corrupted.*unset COURSE_PROFILE"):
         load_image_classifier()
+    assert list((full / "keras" / "models").iterdir()) == []  # or the next load would take it for the cached file
 
 
 def test_full_fetches_once_then_uses_the_cache(full, monkeypatch, serve, photographs):
@@ -366,7 +367,7 @@ def test_full_fetches_once_then_uses_the_cache(full, monkeypatch, serve, photogr
     images = list(photographs.values())
     fetched = load_image_classifier().predict(images)
     assert (full / "keras" / "models" / pretrained.VGG16_FILE).is_file()
-    monkeypatch.setattr(pretrained, "VGG16_URL", "http://127.0.0.1:9/vgg16.h5")
+    monkeypatch.setattr(pretrained, "VGG16_URL", f"http://127.0.0.1:9/{pretrained.VGG16_FILE}")
     cached = load_image_classifier()
     assert "Creative Commons" in cached.licence and "VGG16" in repr(cached)
     np.testing.assert_array_equal(cached.predict(images), fetched)

@@ -1,0 +1,142 @@
+"""The numerical engines: order, threads, silence, and the error where Keras runs on another backend."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from course_utils import runtime
+from course_utils.notebooks import ROOT
+from course_utils.runtime import THREADS, load_keras, load_torch, load_transformers
+
+TENSORFLOW_LOG = re.compile(r"WARNING: All log messages before absl::InitializeLog|[IWE]\d{4} \d\d:\d\d:")
+
+
+def run_python(code, **environment):
+    """Run code in a fresh interpreter, without the variables that conftest.py sets."""
+    unset = ("COURSE_PROFILE", "HF_HUB_OFFLINE", "KERAS_BACKEND", "TF_CPP_MIN_LOG_LEVEL", "TOKENIZERS_PARALLELISM")
+    kept = {name: value for name, value in os.environ.items() if name not in unset}
+    command = [sys.executable, "-W", "error", "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, env={**kept, "PYTHONPATH": str(ROOT), **environment})
+
+
+REPORT = """
+import json, os, sys
+from course_utils.runtime import load_transformers
+transformers = load_transformers()
+import huggingface_hub, keras, tensorflow, torch
+order = [name for name in sys.modules if name in ("tensorflow", "torch", "transformers")]
+settings = tensorflow.config.threading
+print(json.dumps({
+    "order": order,
+    "backend": keras.backend.backend(),
+    "threads": [
+        settings.get_intra_op_parallelism_threads(),
+        settings.get_inter_op_parallelism_threads(),
+        torch.get_num_threads(),
+    ],
+    "offline": [os.environ["HF_HUB_OFFLINE"], huggingface_hub.is_offline_mode()],
+    "quiet": transformers.logging.get_verbosity() == transformers.logging.ERROR,
+}))
+"""
+
+
+def test_a_fresh_process_loads_in_order_with_few_threads_and_quietly():
+    result = run_python(REPORT)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout) == {
+        "order": ["tensorflow", "torch", "transformers"],
+        "backend": "tensorflow",
+        "threads": [THREADS] * 3,
+        "offline": ["1", True],
+        "quiet": True,
+    }
+    assert [line for line in result.stderr.splitlines() if line and not TENSORFLOW_LOG.match(line)] == []
+
+
+def test_threads():
+    assert 1 <= THREADS <= 2
+
+
+def test_each_returns_its_module_again():
+    assert load_keras() is sys.modules["keras"] and load_keras() is load_keras()
+    assert load_torch() is sys.modules["torch"]
+    assert load_transformers() is sys.modules["transformers"]
+
+
+def test_threads_that_a_person_has_set_are_kept():
+    torch = load_torch()
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        assert load_torch().get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+ASK_FOR_TORCH = """
+import sys
+from course_utils.runtime import load_torch
+try:
+    load_torch()
+except RuntimeError as error:
+    print(error, "tensorflow" in sys.modules, "keras" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("backend", ["torch", "jax", "no such backend"])
+def test_another_backend_is_refused_before_anything_is_loaded(backend):
+    result = run_python(ASK_FOR_TORCH, KERAS_BACKEND=backend)
+    assert result.returncode == 0, result.stderr
+    assert f"KERAS_BACKEND: found '{backend}', expected 'tensorflow'. Restart the kernel" in result.stdout
+    assert result.stdout.rstrip().endswith("False False")
+
+
+ASK_FOR_KERAS_AGAIN = """
+import keras, os
+os.environ["KERAS_BACKEND"] = "tensorflow"
+from course_utils.runtime import load_keras
+load_keras()
+"""
+
+
+def test_keras_that_is_already_loaded_on_another_backend_is_refused():
+    result = run_python(ASK_FOR_KERAS_AGAIN, KERAS_BACKEND="torch")
+    assert result.returncode == 1
+    assert "RuntimeError: KERAS_BACKEND: found 'torch', expected 'tensorflow'. Restart the kernel" in result.stderr
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "")
+    assert load_keras().backend.backend() == "tensorflow"
+
+
+def test_the_loaded_backend_goes_before_the_variable(monkeypatch):
+    load_keras()
+    monkeypatch.setitem(sys.modules, "keras", SimpleNamespace(backend=SimpleNamespace(backend=lambda: "jax")))
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    with pytest.raises(RuntimeError, match="found 'jax'"):
+        load_keras()
+
+
+def test_torch_does_without_tensorflow(monkeypatch):
+    monkeypatch.setattr(runtime.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(runtime, "load_keras", lambda: pytest.fail("asked for Keras"))
+    assert load_torch() is sys.modules["torch"]
+
+
+def test_the_full_profile_leaves_the_hub_on(monkeypatch):
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    load_transformers()
+    assert "HF_HUB_OFFLINE" not in os.environ
+
+
+def test_unknown_profile(monkeypatch):
+    monkeypatch.setenv("COURSE_PROFILE", "huge")
+    with pytest.raises(ValueError, match="COURSE_PROFILE"):
+        load_transformers()
