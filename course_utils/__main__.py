@@ -1,7 +1,8 @@
 """Check the installation of the course, or open JupyterLab on it.
 
 python -m course_utils        check packages, memory, disk and weights; exit status 0 means ready
-python -m course_utils lab    open JupyterLab on chapter 4, in copies of your own (folder work/)
+python -m course_utils lab    open JupyterLab on chapter 4, in copies of your own (folder work/);
+                              what follows goes to JupyterLab, such as --no-browser or --port=8889
 """
 
 import argparse
@@ -30,9 +31,11 @@ def main(arguments=None):
         prog="python -m course_utils", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("command", nargs="?", choices=("check", "lab"), default="check")
-    command = parser.parse_args(arguments).command
+    options, others = parser.parse_known_args(arguments)
+    if others and options.command != "lab":
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
     sys.stdout.reconfigure(errors="replace")  # some Windows consoles have no ✔
-    return _check() if command == "check" else _open_lab()
+    return _check() if options.command == "check" else _open_lab(others)
 
 
 def _check():
@@ -125,10 +128,10 @@ def _check_fonts():
         yield GOOD, "matplotlib", "its list of fonts is stored", ""
 
 
-def _open_lab():
+def _open_lab(arguments):
     before = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for JupyterLab, which asks before it stops
     try:
-        return open_lab()
+        return open_lab(arguments=arguments)
     except (NotebookError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -61,14 +61,14 @@ class ImageClassifier:
         self.title = title
         self.source = source
         self.licence = licence
-        self._scale = scale
+        self.scale = scale
 
     def __repr__(self):
         parameters = sum(int(np.prod(weight.shape)) for weight in self.model.trainable_weights)
         return f"ImageClassifier({self.title}, {parameters:,} parameters, {len(self.names):,} classes)"
 
-    def preprocess(self, images):
-        """Resize, crop and scale photographs to the arrays that the model sees.
+    def crop(self, images):
+        """Resize and crop photographs to squares of 224 pixels.
 
         Parameters
         ----------
@@ -78,7 +78,7 @@ class ImageClassifier:
         Returns
         -------
         numpy.ndarray
-            (n, 224, 224, 3) float32.
+            (n, 224, 224, 3) uint8.
 
         Raises
         ------
@@ -88,12 +88,19 @@ class ImageClassifier:
             When the list is empty, or an array has another dtype or shape or is too large.
         """
         _check(images)
-        return self._prepare(images)
+        return np.stack([_resize_and_crop(image) for image in images])
+
+    def preprocess(self, images):
+        """Resize, crop and scale photographs to the arrays that the model sees, (n, 224, 224, 3) float32.
+
+        Parameters and errors are those of `crop`.
+        """
+        return self.scale(self.crop(images).astype(np.float32))
 
     def predict(self, images):
         """Give the probability of each class for each photograph.
 
-        Parameters and errors are those of `preprocess`. The photographs are processed in batches of 32, so that a
+        Parameters and errors are those of `crop`. The photographs are processed in batches of 32, so that a
         thousand of them need no more memory than 32.
 
         Returns
@@ -105,13 +112,13 @@ class ImageClassifier:
         starts = range(0, len(images), BATCH)
         if len(starts) > 1:
             starts = progress(starts, description="photographs")
-        batches = [self.model.predict_on_batch(self._prepare(images[start : start + BATCH])) for start in starts]
+        batches = [self.model.predict_on_batch(self.preprocess(images[start : start + BATCH])) for start in starts]
         return np.concatenate(batches).astype(np.float32, copy=False)
 
     def top(self, images, k=5):
         """Name the `k` most probable classes of each photograph, the most probable first.
 
-        Parameters and errors for `images` are those of `preprocess`.
+        Parameters and errors for `images` are those of `crop`.
 
         Returns
         -------
@@ -130,9 +137,6 @@ class ImageClassifier:
             [(self.names[index], float(row[index])) for index in indices]
             for row, indices in zip(probabilities, order, strict=True)
         ]
-
-    def _prepare(self, images):
-        return self._scale(np.stack([_resize_and_crop(image) for image in images]).astype(np.float32))
 
 
 def _resize_and_crop(image):

@@ -657,6 +657,8 @@ def open_lab(notebook="04_best_practice.ipynb", arguments=()):
         print(line)
     command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", *arguments, f"work/{notebook}"]
     environment = {"JUPYTER_PREFER_ENV_PATH": "1", "TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
+    settings = [os.environ.get("JUPYTER_CONFIG_PATH"), str(KERNEL_CONFIG.parent)]  # no question about online news
+    environment["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, settings))
     return subprocess.call(command, cwd=ROOT, env=environment)
 
 

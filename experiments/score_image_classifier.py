@@ -32,14 +32,17 @@ def squash(images):
 
 def preprocessings(classifier):
     """Return {name: function from a list of RGB uint8 images to what the model is given}."""
-    right = classifier.preprocess
+
+    def crop(images):
+        return classifier.crop(images).astype(np.float32)
+
     return {
-        "as trained": right,
+        "as trained": classifier.preprocess,
         "squashed, not cropped": squash,
-        "brightness 0 to 1": lambda images: (right(images) * 128 + 127) / 255,
-        "brightness 0 to 255": lambda images: right(images) * 128 + 127,
-        "red and blue swapped": lambda images: right(images)[..., ::-1],
-        "upside down": lambda images: right(images)[:, ::-1],
+        "brightness 0 to 1": lambda images: crop(images) / 255,
+        "brightness 0 to 255": crop,
+        "red and blue swapped": lambda images: classifier.scale(crop(images)[..., ::-1]),
+        "upside down": lambda images: classifier.scale(crop(images)[:, ::-1]),
     }
 
 

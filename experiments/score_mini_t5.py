@@ -1,6 +1,6 @@
 """Score mini-T5 on the dev pairs, greedy decoding, all references, and write the scores beside the weights.
 
-    python experiments/score_mini_t5.py DATA_FOLDER [--model models/mini_t5]
+python experiments/score_mini_t5.py DATA_FOLDER [--model models/mini_t5]
 """
 
 import argparse
@@ -37,7 +37,7 @@ def main():
     for target, language in LANGUAGES.items():
         references = read_dev(arguments.data, language)
         hypotheses = translator.translate(list(references), target=target, beams=arguments.beams)
-        streams = list(zip_longest(*references.values()))  # the n-th reference of each sentence, None where it has fewer
+        streams = list(zip_longest(*references.values()))  # the n-th references, None where there is none
         bleu, chrf = BLEU(), CHRF()
         scores[target] = {
             "BLEU": round(bleu.corpus_score(hypotheses, streams).score, 2),

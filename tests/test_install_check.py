@@ -155,18 +155,19 @@ def test_unknown_words(capsys, arguments):
 
 
 def test_lab_opens_the_lab_and_leaves_control_c_to_it(monkeypatch):
-    def open_lab():
+    def open_lab(arguments):
+        assert arguments == ["--no-browser"]
         signal.raise_signal(signal.SIGINT)  # would raise KeyboardInterrupt
         return 7
 
     before = signal.getsignal(signal.SIGINT)
     monkeypatch.setattr(command, "open_lab", open_lab)
-    assert main(["lab"]) == 7
+    assert main(["lab", "--no-browser"]) == 7
     assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_lab_that_cannot_be_opened(monkeypatch, capsys):
-    def open_lab():
+    def open_lab(arguments):
         raise NotebookError("notebook: found 'x', expected one of y.")
 
     monkeypatch.setattr(command, "open_lab", open_lab)

@@ -49,6 +49,7 @@ def test_chapter_settles_each_of_its_claims_once(path):
             for node in ast.walk(ast.parse(cell.source)):
                 if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "claim":
                     settled.append(node.args[0].value)
+                    assert node.args[1].value == load_claims()[settled[-1]]
                     assert "Claim " + settled[-1] in str(cell.outputs), "its box is missing"
     chapter = str(int(path.name[:2]))
     assert sorted(settled) == sorted(id for id in load_claims() if id.split(".")[0] == chapter)
