@@ -16,8 +16,14 @@ __all__ = ["THREADS", "load_keras", "load_torch", "load_transformers"]
 THREADS = max(1, min(2, os.cpu_count() or 1))
 
 
-def load_keras():
-    """Import Keras on its TensorFlow backend, quietly, with `THREADS` threads, and return the module.
+def load_keras(threads=THREADS):
+    """Import Keras on its TensorFlow backend, quietly, and return the module.
+
+    Parameters
+    ----------
+    threads : int
+        How many threads TensorFlow splits one operation over; only the first import of TensorFlow can set it. One is
+        faster than two where the operations are small, as in a network for digits.
 
     Raises
     ------
@@ -37,7 +43,7 @@ def load_keras():
     tensorflow = importlib.import_module("tensorflow")
     if first:
         tensorflow.get_logger().setLevel("ERROR")
-        tensorflow.config.threading.set_intra_op_parallelism_threads(THREADS)
+        tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
         tensorflow.config.threading.set_inter_op_parallelism_threads(THREADS)
     return importlib.import_module("keras")
 
