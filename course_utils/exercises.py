@@ -5,10 +5,26 @@ import reprlib
 
 import numpy as np
 
-__all__ = ["NOT_YET", "RIGHT", "called_with", "check", "close", "equals"]
+__all__ = ["NOT_YET", "RIGHT", "Outcome", "called_with", "check", "close", "equals"]
 
 RIGHT = "Right: "
 NOT_YET = "Not yet: "
+
+
+class Outcome:
+    """Whether an answer passed, true or false. As a cell's last line it shows nothing: the check has printed it."""
+
+    def __init__(self, passed):
+        self.passed = passed
+
+    def __bool__(self):
+        return self.passed
+
+    def __repr__(self):
+        return f"Outcome({self.passed})"
+
+    def _ipython_display_(self):
+        """Show nothing."""
 
 
 def check(label, candidate, *tests):
@@ -28,8 +44,8 @@ def check(label, candidate, *tests):
 
     Returns
     -------
-    bool
-        True after printing "Right: label", False after printing "Not yet: label - reason".
+    Outcome
+        True after printing "Right: label", false after printing "Not yet: label - reason".
 
     Raises
     ------
@@ -42,7 +58,7 @@ def check(label, candidate, *tests):
         raise TypeError("tests: expected at least one test, each of them a callable that takes the candidate.")
     reason = _first_failure(candidate, tests)
     print(f"{RIGHT}{label}" if reason is None else f"{NOT_YET}{label} - {reason}")
-    return reason is None
+    return Outcome(reason is None)
 
 
 def close(expected, tolerance):

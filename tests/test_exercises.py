@@ -22,7 +22,7 @@ def test_wording_is_fixed():
 
 
 def test_right(capsys):
-    assert check("doubling", double, IS_FOUR, called_with([1], gives=equals([1, 1]))) is True
+    assert check("doubling", double, IS_FOUR, called_with([1], gives=equals([1, 1])))
     assert capsys.readouterr().out == "Right: doubling\n"
 
 
@@ -47,7 +47,7 @@ def test_right(capsys):
     ],
 )
 def test_not_yet(candidate, tests, reason, capsys):
-    assert check("doubling", candidate, *tests) is False
+    assert not check("doubling", candidate, *tests)
     printed = capsys.readouterr().out
     assert printed.startswith(f"Not yet: doubling - {reason}")
     assert printed.count("\n") == 1
@@ -125,3 +125,12 @@ def test_called_with_protects_its_arguments():
 
     assert test(sort_in_place) is True
     assert test(list) == "found [3, 1, 2], which is not what was asked for"
+
+
+def test_a_check_as_last_line_shows_nothing_more(capsys):
+    from IPython.core.formatters import IPythonDisplayFormatter
+
+    outcome = check("four", 4, equals(4))
+    capsys.readouterr()
+    assert IPythonDisplayFormatter()(outcome) is True  # it has displayed itself
+    assert capsys.readouterr().out == ""
