@@ -1,0 +1,192 @@
+"""Search for the tokens that a language model finds likely: greedily, or with a beam of hypotheses.
+
+The model is a function `step(tokens, position, cache) -> (logits, cache)`. It gets the newest token of each row,
+integers of shape (rows,), their position, which starts at 0, and what it returned as cache the last time: any nest of
+tensors whose first axis counts the rows, such as keys and values. Logits have the shape (rows, vocabulary).
+
+Both searches are loops of TensorFlow: called inside a `tf.function` they become part of one compiled graph.
+"""
+
+import numpy as np
+
+__all__ = ["beam_search", "check_count", "check_tokens", "greedy_search"]
+
+NEVER = -1.0e9  # the score of what must not be chosen
+
+
+def greedy_search(step, cache, rows, start_token, end_tokens, pad_token, max_new_tokens):
+    """Append the likeliest token to each row until all rows have ended; a row that has leaves the batch.
+
+    Parameters
+    ----------
+    step : callable
+        The model, as above.
+    cache : nest of tensors
+        What the first call of `step` gets. Later calls get the rows that have not ended.
+    rows : int
+        How many sequences to write; at least 1.
+    start_token, pad_token : int
+        What each row begins with, and what follows its end.
+    end_tokens : sequence of int
+        A row ends with the first of these.
+    max_new_tokens : int
+        Where a row is cut, its start not counted; at least 1.
+
+    Returns
+    -------
+    tensor of int32, shape (rows, 1 + length)
+        As long as its longest row.
+    """
+    import tensorflow as tf
+
+    check_count("rows", rows), check_count("max_new_tokens", max_new_tokens)
+
+    def advance(position, tokens, going, cache):
+        logits, cache = step(tf.gather(tokens[:, -1], going), position, cache)
+        chosen = tf.argmax(logits, axis=-1, output_type=tf.int32)
+        column = tf.tensor_scatter_nd_update(tf.fill([rows], pad_token), going[:, None], chosen)
+        goes_on = ~_is_in(chosen, end_tokens)
+        going, cache = tf.cond(
+            tf.reduce_all(goes_on),
+            lambda: (going, cache),
+            lambda: tf.nest.map_structure(lambda part: tf.boolean_mask(part, goes_on), (going, cache)),
+        )
+        return position + 1, tf.concat([tokens, column[:, None]], axis=1), going, cache
+
+    def unfinished(position, tokens, going, cache):
+        return (position < max_new_tokens) & (tf.size(going) > 0)
+
+    state = (tf.constant(0), tf.fill([rows, 1], start_token), tf.range(rows), cache)
+    return _loop(unfinished, advance, state)[1]
+
+
+def beam_search(step, cache, rows, beams, start_token, end_tokens, pad_token, max_new_tokens):
+    """Keep the `beams` likeliest unfinished hypotheses of each row, and return its best finished one.
+
+    The score of a hypothesis is the sum of the log-probabilities of its tokens divided by how many they are, its end
+    included. Of the best `beams` continuations, those that have ended or are as long as allowed are finished. A row is
+    done when its likeliest unfinished hypothesis, divided by its length so far, scores no better than the worst of
+    `beams` finished ones: what it could reach by growing is not looked at (transformers' `early_stopping=False`).
+
+    Parameters
+    ----------
+    step, start_token, end_tokens, pad_token, max_new_tokens
+        As for `greedy_search`. `step` gets rows * beams tokens, those of one row together.
+    cache : nest of tensors
+        Its first axis counts the rows; it is repeated for each beam.
+    rows, beams : int
+        At least 1 each.
+
+    Returns
+    -------
+    tokens : tensor of int32, shape (rows, 1 + length)
+        As long as its longest row, padded with `pad_token`.
+    scores : tensor of float32, shape (rows,)
+    """
+    import tensorflow as tf
+
+    for name, value in {"rows": rows, "beams": beams, "max_new_tokens": max_new_tokens}.items():
+        check_count(name, value)
+    candidates = beams * max(2, 1 + len(end_tokens))  # so many cannot all have ended
+    first_of_row = tf.range(rows)[:, None] * beams
+
+    def advance(position, tokens, scores, finished_tokens, finished_scores, done, cache):
+        length = tf.cast(position + 1, tf.float32)
+        logits, cache = step(tf.reshape(tokens[:, :, -1], [-1]), position, cache)
+        totals = scores[:, :, None] + tf.reshape(tf.nn.log_softmax(logits), [rows, beams, -1])
+        vocabulary = tf.shape(totals)[2]
+        best, index = tf.math.top_k(tf.reshape(totals, [rows, -1]), tf.minimum(candidates, beams * vocabulary))
+        origin, chosen = index // vocabulary, index % vocabulary
+        grown = tf.concat([tf.gather(tokens, origin, batch_dims=1), chosen[:, :, None]], axis=2)
+        ended = _is_in(chosen, end_tokens) | (position + 1 >= max_new_tokens)
+
+        eligible = ended & (tf.range(tf.shape(best)[1]) < beams) & ~done[:, None]
+        pool = tf.concat([finished_scores, tf.where(eligible, best / length, NEVER)], axis=1)
+        padded = tf.pad(finished_tokens, [[0, 0], [0, 0], [0, 1]], constant_values=pad_token)
+        finished_scores, kept = tf.math.top_k(pool, beams)
+        finished_tokens = tf.gather(tf.concat([padded, grown], axis=1), kept, batch_dims=1)
+
+        scores, kept = tf.math.top_k(tf.where(ended, NEVER, best), beams)
+        tokens = tf.gather(grown, kept, batch_dims=1)
+        parents = tf.reshape(first_of_row + tf.gather(origin, kept, batch_dims=1), [-1])
+        cache = tf.nest.map_structure(lambda part: tf.gather(part, parents), cache)
+        done |= scores[:, 0] / length <= finished_scores[:, -1]
+        return position + 1, tokens, scores, finished_tokens, finished_scores, done, cache
+
+    def unfinished(position, tokens, scores, finished_tokens, finished_scores, done, cache):
+        return (position < max_new_tokens) & ~tf.reduce_all(done)
+
+    start = tf.fill([rows, beams, 1], start_token)
+    only_first = tf.tile(tf.where(tf.range(beams) == 0, 0.0, NEVER)[None], [rows, 1])  # or all beams would be the same
+    nothing = tf.fill([rows, beams], NEVER)
+    repeated = tf.nest.map_structure(lambda part: tf.repeat(part, beams, axis=0), cache)
+    state = (tf.constant(0), start, only_first, start, nothing, tf.fill([rows], False), repeated)
+    _, _, _, tokens, scores, _, _ = _loop(unfinished, advance, state)
+    tokens = tokens[:, 0]
+    longest = tf.reduce_max(_lengths(tokens, end_tokens))
+    return tokens[:, :longest], scores[:, 0]
+
+
+def _loop(unfinished, advance, state):
+    import tensorflow as tf
+
+    state = tf.nest.map_structure(tf.convert_to_tensor, state)
+    free = tf.nest.map_structure(lambda part: tf.TensorShape([None] * part.shape.rank), state)  # any axis may grow
+    return tf.while_loop(unfinished, advance, state, shape_invariants=free)
+
+
+def _is_in(tokens, end_tokens):
+    import tensorflow as tf
+
+    return tf.reduce_any(tokens[..., None] == tf.constant(list(end_tokens), tf.int32), axis=-1)
+
+
+def _lengths(tokens, end_tokens):
+    """Return how many tokens (rows, width) each row has, its start and its first end included."""
+    import tensorflow as tf
+
+    ends = tf.cast(_is_in(tokens[:, 1:], end_tokens), tf.int32)
+    return 1 + tf.reduce_sum(tf.cast(tf.cumsum(ends, axis=1, exclusive=True) == 0, tf.int32), axis=1)
+
+
+def check_count(name, value):
+    """Return a whole number of at least 1 (a tensor is taken as it is); otherwise a `ValueError` names the argument."""
+    if hasattr(value, "graph") or (isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1):
+        return value
+    raise ValueError(f"{name}: found {value!r}, expected a whole number of at least 1.")
+
+
+def check_tokens(input_ids, attention_mask, vocabulary):
+    """Return token numbers and mask as arrays of int32, shape (rows, positions); no mask means ones everywhere.
+
+    Raises
+    ------
+    TypeError
+        When the token numbers are no integers.
+    ValueError
+        When a shape is wrong, a token is not in the vocabulary, or a mask holds other values or hides a whole row.
+    """
+    ids = _as_rectangle("input_ids", input_ids)
+    if ids.dtype.kind not in "iu":
+        raise TypeError(f"input_ids: found numbers of type {ids.dtype}, expected integers.")
+    if ids.min() < 0 or ids.max() >= vocabulary:
+        raise ValueError(f"input_ids: found {ids.min()} to {ids.max()}, expected 0 to {vocabulary - 1}.")
+    mask = _as_rectangle("attention_mask", np.ones(ids.shape) if attention_mask is None else attention_mask)
+    if mask.shape != ids.shape:
+        raise ValueError(f"attention_mask: found shape {mask.shape}, expected that of input_ids, {ids.shape}.")
+    if not np.isin(mask, (0, 1)).all():
+        raise ValueError("attention_mask: found other numbers than 0 (hidden) and 1 (read).")
+    if not mask.any(axis=1).all():
+        row = int(np.argmin(mask.any(axis=1)))
+        raise ValueError(f"attention_mask: row {row} has no position that is read. Leave the row out.")
+    return ids.astype("int32"), mask.astype("int32")
+
+
+def _as_rectangle(name, values):
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name}: found rows of different lengths. Pad them to one length.") from error
+    if array.ndim != 2 or array.size == 0:
+        raise ValueError(f"{name}: found shape {array.shape}, expected (rows, positions). For one row, write [{name}].")
+    return array
