@@ -7,22 +7,24 @@ tensors whose first axis counts the rows, such as keys and values. Logits have t
 Both searches are loops of TensorFlow: called inside a `tf.function` they become part of one compiled graph.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
-__all__ = ["beam_search", "check_count", "check_tokens", "greedy_search"]
+__all__ = ["beam_search", "check_count", "check_tokens", "greedy_search", "search_in_parts"]
 
 NEVER = -1.0e9  # the score of what must not be chosen
 
 
-def greedy_search(step, cache, rows, start_token, end_tokens, pad_token, max_new_tokens):
-    """Append the likeliest token to each row until all rows have ended; a row that has leaves the batch.
+def greedy_search(step, cache, rows, start_token, end_tokens, pad_token, max_new_tokens, drop_ended=True):
+    """Append the likeliest token to each row until all rows have ended.
 
     Parameters
     ----------
     step : callable
         The model, as above.
     cache : nest of tensors
-        What the first call of `step` gets. Later calls get the rows that have not ended.
+        What the first call of `step` gets; its shapes may not change, but for the number of rows.
     rows : int
         How many sequences to write; at least 1.
     start_token, pad_token : int
@@ -31,33 +33,44 @@ def greedy_search(step, cache, rows, start_token, end_tokens, pad_token, max_new
         A row ends with the first of these.
     max_new_tokens : int
         Where a row is cut, its start not counted; at least 1.
+    drop_ended : bool
+        Call `step` only with the rows that have not ended. XLA, which compiles for one shape, needs False.
 
     Returns
     -------
-    tensor of int32, shape (rows, 1 + length)
-        As long as its longest row.
+    tokens : tensor of int32, shape (rows, 1 + max_new_tokens)
+    lengths : tensor of int32, shape (rows,)
+        How many tokens each row has, its start and its end included; padding follows.
     """
     import tensorflow as tf
 
     check_count("rows", rows), check_count("max_new_tokens", max_new_tokens)
+    start = tf.fill([rows], start_token)
+    places = tf.range(1 + max_new_tokens)
 
-    def advance(position, tokens, going, cache):
-        logits, cache = step(tf.gather(tokens[:, -1], going), position, cache)
+    def advance(position, newest, going, tokens, cache):
+        logits, cache = step(newest, position, cache)
         chosen = tf.argmax(logits, axis=-1, output_type=tf.int32)
-        column = tf.tensor_scatter_nd_update(tf.fill([rows], pad_token), going[:, None], chosen)
-        goes_on = ~_is_in(chosen, end_tokens)
-        going, cache = tf.cond(
-            tf.reduce_all(goes_on),
-            lambda: (going, cache),
-            lambda: tf.nest.map_structure(lambda part: tf.boolean_mask(part, goes_on), (going, cache)),
-        )
-        return position + 1, tf.concat([tokens, column[:, None]], axis=1), going, cache
+        if drop_ended:
+            column = tf.tensor_scatter_nd_update(tf.fill([rows], pad_token), going[:, None], chosen)
+            staying = tf.reshape(tf.where(~_is_in(chosen, end_tokens)), [-1])
+            chosen, going, cache = tf.cond(
+                tf.size(staying) == tf.size(going),
+                lambda: (chosen, going, cache),
+                lambda: tf.nest.map_structure(lambda part: tf.gather(part, staying), (chosen, going, cache)),
+            )
+        else:
+            column = chosen = tf.where(going, chosen, pad_token)
+            going &= ~_is_in(chosen, end_tokens)
+        return position + 1, chosen, going, tf.where(places == position + 1, column[:, None], tokens), cache
 
-    def unfinished(position, tokens, going, cache):
-        return (position < max_new_tokens) & (tf.size(going) > 0)
+    def unfinished(position, newest, going, tokens, cache):
+        return (position < max_new_tokens) & (tf.size(going) > 0 if drop_ended else tf.reduce_any(going))
 
-    state = (tf.constant(0), tf.fill([rows, 1], start_token), tf.range(rows), cache)
-    return _loop(unfinished, advance, state)[1]
+    going = tf.range(rows) if drop_ended else tf.fill([rows], True)  # the rows that go on: which, or for each whether
+    state = (tf.constant(0), start, going, tf.where(places == 0, start[:, None], pad_token), cache)
+    tokens = _loop(unfinished, advance, state, any_shape=drop_ended)[3]
+    return tokens, _lengths(tokens, end_tokens)
 
 
 def beam_search(step, cache, rows, beams, start_token, end_tokens, pad_token, max_new_tokens):
@@ -127,12 +140,12 @@ def beam_search(step, cache, rows, beams, start_token, end_tokens, pad_token, ma
     return tokens[:, :longest], scores[:, 0]
 
 
-def _loop(unfinished, advance, state):
+def _loop(unfinished, advance, state, any_shape=True):
     import tensorflow as tf
 
     state = tf.nest.map_structure(tf.convert_to_tensor, state)
-    free = tf.nest.map_structure(lambda part: tf.TensorShape([None] * part.shape.rank), state)  # any axis may grow
-    return tf.while_loop(unfinished, advance, state, shape_invariants=free)
+    shapes = tf.nest.map_structure(lambda part: tf.TensorShape([None] * part.shape.rank), state) if any_shape else None
+    return tf.while_loop(unfinished, advance, state, shape_invariants=shapes)
 
 
 def _is_in(tokens, end_tokens):
@@ -190,3 +203,47 @@ def _as_rectangle(name, values):
     if array.ndim != 2 or array.size == 0:
         raise ValueError(f"{name}: found shape {array.shape}, expected (rows, positions). For one row, write [{name}].")
     return array
+
+
+def search_in_parts(search, input_ids, mask, pad_token, parts=1, multiple=1):
+    """Search the parts of the rows at the same time, one thread for each, and put the results together again.
+
+    Parameters
+    ----------
+    search : callable
+        Gets the token numbers and the mask of a part, and returns (tokens, values): integers (rows, width) and anything
+        whose first axis counts the rows.
+    input_ids, mask : arrays of int32, shape (rows, positions)
+        As `check_tokens` returns them.
+    pad_token : int
+        What fills the tokens of the parts up to the longest.
+    parts : int
+        Into how many parts the rows go, where there are as many; at least 1.
+    multiple : int
+        The sources are cut, or padded, to a multiple of this; the fewer shapes there are, the less is to compile.
+
+    Returns
+    -------
+    (tokens, values)
+        As `search` returns them, for all rows, as NumPy arrays.
+    """
+    pieces = np.array_split(np.arange(len(mask)), min(check_count("parts", parts), len(mask)))
+
+    def search_part(rows):
+        read = int(np.flatnonzero(mask[rows].any(axis=0))[-1]) + 1
+        width = multiple * -(-read // multiple)
+        return search(*(_resize(array[rows], width, 0) for array in (input_ids, mask)))
+
+    if len(pieces) == 1:
+        found = [search_part(pieces[0])]
+    else:
+        with ThreadPoolExecutor(len(pieces)) as threads:
+            found = list(threads.map(search_part, pieces))
+    width = max(tokens.shape[1] for tokens, _ in found)
+    tokens = [_resize(np.asarray(tokens), width, pad_token) for tokens, _ in found]
+    return np.concatenate(tokens), np.concatenate([np.asarray(values) for _, values in found])
+
+
+def _resize(array, width, filling):
+    """Cut or pad an array (rows, positions) to a width."""
+    return np.pad(array[:, :width], ((0, 0), (0, max(0, width - array.shape[1]))), constant_values=filling)

@@ -5,10 +5,11 @@ its input what attention and a feed-forward network make of it. In shapes, n cou
 positions (or, in an encoder, both), h heads; d_model, d_kv and d_ff are sizes that the configuration names.
 """
 
+import functools
 import math
 
-from course_utils.decoding import beam_search, check_count, check_tokens, greedy_search
-from course_utils.runtime import load_keras
+from course_utils.decoding import beam_search, check_count, check_tokens, greedy_search, search_in_parts
+from course_utils.runtime import THREADS, load_keras
 from course_utils.t5_folder import T5Config, load_tensors, read_t5_folder
 
 keras = load_keras()
@@ -18,14 +19,15 @@ __all__ = [
     "Attention",
     "Block",
     "FeedForward",
+    "Linear",
     "RMSNorm",
     "RelativePositionBias",
     "Stack",
     "T5",
     "T5Config",
     "causal_bias",
-    "dense",
     "mask_bias",
+    "multiply_rows",
     "relative_position_bucket",
 ]
 
@@ -38,12 +40,29 @@ ACTIVATIONS = {
 }
 
 
-def dense(size_in, size_out, deviation):
-    """Make a layer x W without bias, W (size_in, size_out) drawn from a normal distribution."""
-    start = keras.initializers.RandomNormal(stddev=deviation)
-    layer = keras.layers.Dense(size_out, use_bias=False, kernel_initializer=start)
-    layer.build((None, size_in))
-    return layer
+class Linear(keras.layers.Dense):
+    """Multiply x (..., size_in) by a matrix (size_in, size_out), drawn from a normal distribution; no bias."""
+
+    def __init__(self, size_in, size_out, deviation):
+        start = keras.initializers.RandomNormal(stddev=deviation)
+        super().__init__(size_out, use_bias=False, kernel_initializer=start)
+        self.build((None, size_in))
+
+    def call(self, x):
+        return multiply_rows(x, self.kernel)
+
+
+def multiply_rows(x, matrix):
+    """Return x @ matrix as one product of all rows of x (..., size_in); `tf.matmul` makes many small ones of it."""
+    product = tf.matmul(tf.reshape(x, (-1, matrix.shape[0])), matrix)
+    return tf.reshape(product, (*_sizes(x)[:-1], matrix.shape[1]))
+
+
+def _sizes(x):
+    """Return the shape of x for a reshape: whole numbers where they are known, and -1 for a single unknown one."""
+    known = list(x.shape)
+    unknown = [-1] * len(known) if known.count(None) == 1 else tf.shape(x)
+    return [unknown[axis] if size is None else size for axis, size in enumerate(known)]
 
 
 class RMSNorm(keras.layers.Layer):
@@ -112,15 +131,15 @@ class Attention(keras.layers.Layer):
     def __init__(self, config):
         super().__init__()
         self.heads, self.d_kv, inner = config.num_heads, config.d_kv, config.num_heads * config.d_kv
-        self.query = dense(config.d_model, inner, (config.d_model * config.d_kv) ** -0.5)  # in place of a division
-        self.key = dense(config.d_model, inner, config.d_model**-0.5)
-        self.value = dense(config.d_model, inner, config.d_model**-0.5)
-        self.merge = dense(inner, config.d_model, inner**-0.5)
+        self.query = Linear(config.d_model, inner, (config.d_model * config.d_kv) ** -0.5)  # in place of a division
+        self.key = Linear(config.d_model, inner, config.d_model**-0.5)
+        self.value = Linear(config.d_model, inner, config.d_model**-0.5)
+        self.merge = Linear(inner, config.d_model, inner**-0.5)
         self.built = True
 
     def split(self, x):
         """Give each head its part: (n, t, h * d_kv) to (n, h, t, d_kv)."""
-        return tf.transpose(tf.reshape(x, (tf.shape(x)[0], -1, self.heads, self.d_kv)), (0, 2, 1, 3))
+        return tf.transpose(tf.reshape(x, (*_sizes(x)[:-1], self.heads, self.d_kv)), (0, 2, 1, 3))
 
     def keys_values(self, states):
         """Return keys and values (n, h, s, d_kv) of states (n, s, d_model)."""
@@ -134,7 +153,7 @@ class Attention(keras.layers.Layer):
     def attend(self, x, keys, values, bias=None):
         """Average the values (n, h, s, d_kv) by their weights, and merge the heads: (n, t, d_model)."""
         gathered = tf.transpose(tf.matmul(self.attention_weights(x, keys, bias), values), (0, 2, 1, 3))
-        return self.merge(tf.reshape(gathered, (tf.shape(gathered)[0], -1, self.heads * self.d_kv)))
+        return self.merge(tf.reshape(gathered, (*_sizes(x)[:-1], self.heads * self.d_kv)))
 
     def call(self, x, states=None, bias=None):
         return self.attend(x, *self.keys_values(x if states is None else states), bias)
@@ -146,9 +165,9 @@ class FeedForward(keras.layers.Layer):
     def __init__(self, config):
         super().__init__()
         self.activation = ACTIVATIONS[config.dense_act_fn]
-        self.expand = dense(config.d_model, config.d_ff, config.d_model**-0.5)
-        self.gate = dense(config.d_model, config.d_ff, config.d_model**-0.5) if config.is_gated_act else None
-        self.contract = dense(config.d_ff, config.d_model, config.d_ff**-0.5)
+        self.expand = Linear(config.d_model, config.d_ff, config.d_model**-0.5)
+        self.gate = Linear(config.d_model, config.d_ff, config.d_model**-0.5) if config.is_gated_act else None
+        self.contract = Linear(config.d_ff, config.d_model, config.d_ff**-0.5)
         self.built = True
 
     def call(self, x):
@@ -170,11 +189,17 @@ class Block(keras.layers.Layer):
         self.built = True
 
     def call(self, x, bias, past=None, cross=None, cross_bias=None):
-        """Return x, and its keys and values after those `past`. `cross`: keys and values of the source."""
+        """Return x, and its keys and values with those of the `past`. `cross`: keys and values of the source.
+
+        `past` is (place, keys, values): those of x, a single position, go where `place` (s, 1) is True, or, where
+        `place` is None, after the others.
+        """
         normed = self.attention_norm(x)
         cache = self.attention.keys_values(normed)
         if past is not None:
-            cache = tuple(tf.concat(pair, axis=2) for pair in zip(past, cache, strict=True))
+            place, *earlier = past
+            pairs = zip(earlier, cache, strict=True)
+            cache = tuple(tf.concat(pair, 2) if place is None else tf.where(place, *pair[::-1]) for pair in pairs)
         x = x + self.attention.attend(normed, *cache, bias)
         if cross is not None:
             x = x + self.cross_attention.attend(self.cross_norm(x), *cross, cross_bias)
@@ -210,10 +235,12 @@ class T5(keras.Model):
         self.shared = keras.layers.Embedding(config.vocab_size, config.d_model, embeddings_initializer=normal)
         self.shared.build()
         self.encoder, self.decoder = Stack(config, is_decoder=False), Stack(config, is_decoder=True)
-        self.head = None if config.tied_head else dense(config.d_model, config.vocab_size, 1.0)
+        self.head = None if config.tied_head else Linear(config.d_model, config.vocab_size, 1.0)
         self.built = True
         ids, number = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((), tf.int32)  # one graph for all shapes
         self._greedy = tf.function(self._search, [ids, ids, number], autograph=False)
+        whole = functools.partial(self._search, fixed_size=True)
+        self._compiled = tf.function(whole, jit_compile=True, autograph=False)  # one program for each shape
         self._beam = tf.function(self._search, [ids, ids, number, number], autograph=False)
 
     def encode(self, input_ids, attention_mask=None):
@@ -236,12 +263,24 @@ class T5(keras.Model):
         return self.decode(decoder_input_ids, self.encode(input_ids, attention_mask), attention_mask)
 
     def logits(self, states):
-        """Score each token of the vocabulary: states (..., d_model) to (..., vocab_size)."""
+        """Score each token of the vocabulary: states (..., d_model) times the output matrix, (..., vocab_size)."""
         if self.config.scale_decoder_outputs:
             states = states * self.config.d_model**-0.5
-        return self.head(states) if self.head else tf.matmul(states, self.shared.embeddings, transpose_b=True)
+        if self.head:
+            return self.head(states)
+        rows = tf.reshape(states, (-1, self.config.d_model))
+        scores = tf.matmul(self.shared.embeddings, rows, transpose_b=True)  # transposes the smaller of the two
+        return tf.reshape(tf.transpose(scores), (*_sizes(states)[:-1], self.config.vocab_size))
 
-    def generate(self, input_ids, attention_mask=None, max_new_tokens=20, num_beams=1, return_scores=False):
+    def generate(
+        self,
+        input_ids,
+        attention_mask=None,
+        max_new_tokens=20,
+        num_beams=1,
+        return_scores=False,
+        jit_compile=False,
+    ):
         """Write a text for each row, by the likeliest tokens (one beam) or by beam search.
 
         Parameters
@@ -253,6 +292,9 @@ class T5(keras.Model):
             Where a text is cut, and how many hypotheses are kept; at least 1.
         return_scores : bool
             Return (tokens, scores): those of `course_utils.decoding.beam_search`.
+        jit_compile : bool
+            Let XLA compile greedy search for the sizes at hand: some seconds when they are new, faster ever after for a
+            single row. It cannot let rows go when they end, so many rows are faster without.
 
         Returns
         -------
@@ -261,29 +303,42 @@ class T5(keras.Model):
         """
         input_ids, mask = check_tokens(input_ids, attention_mask, self.config.vocab_size)
         numbers = [check_count("max_new_tokens", max_new_tokens), check_count("num_beams", num_beams)]
-        if num_beams == 1 and not return_scores:
-            return self._greedy(input_ids, mask, numbers[0]).numpy().astype("int64")
-        tokens, scores = self._beam(input_ids, mask, *numbers)
-        return (tokens.numpy().astype("int64"), scores.numpy()) if return_scores else tokens.numpy().astype("int64")
+        greedy, parts = num_beams == 1 and not return_scores, 1
+        if jit_compile and not greedy:
+            raise ValueError("jit_compile: XLA compiles greedy search only. Use one beam, and leave return_scores out.")
+        if jit_compile:
+            search, numbers = self._compiled, [int(max_new_tokens)]  # an int becomes part of what is compiled
+        else:
+            search, numbers = (self._greedy, numbers[:1]) if greedy else (self._beam, numbers)
+            parts = THREADS if tf.config.threading.get_intra_op_parallelism_threads() == 1 else 1
+        pad, multiple = self.config.pad_token_id, 8 if jit_compile else 1
+        found = search_in_parts(lambda *part: search(*part, *numbers), input_ids, mask, pad, parts, multiple)
+        tokens, values = found[0].astype("int64"), found[1]
+        if greedy:
+            return tokens[:, : values.max()]  # to the end of the longest
+        return (tokens, values) if return_scores else tokens
 
-    def _search(self, input_ids, mask, max_new_tokens, beams=None):
+    def _search(self, input_ids, mask, max_new_tokens, beams=None, fixed_size=False):
         """Run the encoder once, then the decoder for one position after another, with what it computed before."""
         rows, positions, config = tf.shape(mask)[0], tf.range(max_new_tokens), self.config
         states, source_bias = self.encode(input_ids, mask), mask_bias(mask)
         source = [block.cross_attention.keys_values(states) for block in self.decoder.blocks]
-        bias = self.decoder.position_bias(positions, positions)
-        nothing = tf.zeros((rows, config.num_heads, 0, config.d_kv))
+        bias = self.decoder.position_bias(positions, positions) + causal_bias(max_new_tokens)
+        nothing = tf.zeros((rows, config.num_heads, max_new_tokens if fixed_size else 0, config.d_kv))
         past = [(nothing, nothing)] * len(self.decoder.blocks)
         ends = (config.decoder_start_token_id, config.end_tokens, config.pad_token_id, max_new_tokens)
 
         def step(tokens, position, cache):
             past, source, source_bias = cache
-            row = bias[:, :, position, None, : position + 1]
+            row, place = tf.gather(bias, [position], axis=2), (positions == position)[:, None]
+            if not fixed_size:
+                row, place = row[..., : position + 1], None
+            past = [(place, *keys_values) for keys_values in past]
             states, past = self.decoder(self.shared(tokens[:, None]), row, past, source, source_bias)
             return self.logits(states[:, 0]), (past, source, source_bias)
 
         if beams is None:
-            return greedy_search(step, (past, source, source_bias), rows, *ends)
+            return greedy_search(step, (past, source, source_bias), rows, *ends, drop_ended=not fixed_size)
         repeated = tf.nest.map_structure(lambda part: tf.repeat(part, beams, axis=0), (source, source_bias))
 
         def step_beams(tokens, position, past):  # the source is the same for all beams: no need to reorder it
