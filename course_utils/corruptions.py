@@ -1,0 +1,84 @@
+"""Make pictures harder to recognise in ways that a test can repeat: shifts and noise."""
+
+import numpy as np
+
+__all__ = ["add_noise", "shift_images"]
+
+
+def shift_images(images, most, seed):
+    """Move each image by its own random number of whole pixels, down or up and right or left.
+
+    Parameters
+    ----------
+    images : numpy.ndarray
+        Floats, (n, height, width) or (n, height, width, channels).
+    most : int
+        Largest shift in each direction, below height and width; all shifts from -most to most are equally likely.
+    seed : int
+        The same seed gives the same shifts on every machine.
+
+    Returns
+    -------
+    numpy.ndarray
+        A new array of the same shape and dtype. What moves out is lost; what moves in is 0.
+
+    Raises
+    ------
+    TypeError
+        When `images` is no array of floats.
+    ValueError
+        When a shape or a number is out of its range.
+    """
+    _check_images(images)
+    height, width = images.shape[1:3]
+    if isinstance(most, bool) or not isinstance(most, int) or not 0 <= most < min(height, width):
+        raise ValueError(f"most: found {most!r}, expected a whole number from 0 to {min(height, width) - 1}.")
+    random = np.random.RandomState(seed)  # NumPy promises that this generator's numbers never change
+    rows, columns = random.randint(0, 2 * most + 1, size=(2, len(images)))
+    margins = [(0, 0), (most, most), (most, most)] + [(0, 0)] * (images.ndim - 3)
+    padded = np.pad(images, margins)
+    shifted = np.empty_like(images)
+    for number, (row, column) in enumerate(zip(rows, columns, strict=True)):
+        shifted[number] = padded[number, row : row + height, column : column + width]
+    return shifted
+
+
+def add_noise(images, deviation, seed):
+    """Add independent normal noise to each pixel, and clip the result to [0, 1].
+
+    Parameters
+    ----------
+    images : numpy.ndarray
+        Floats in [0, 1], (n, height, width) or (n, height, width, channels).
+    deviation : float
+        Standard deviation of the noise, in units of brightness, 0 or larger.
+    seed : int
+        The same seed gives the same noise on every machine.
+
+    Returns
+    -------
+    numpy.ndarray
+        A new array of the same shape and dtype.
+
+    Raises
+    ------
+    TypeError
+        When `images` is no array of floats.
+    ValueError
+        When a shape, a brightness or a number is out of its range.
+    """
+    _check_images(images)
+    if not (images.min() >= 0 and images.max() <= 1):  # also false for NaN
+        raise ValueError(f"images: found {images.min():g} to {images.max():g}, expected [0, 1]. Divide by 255?")
+    if not 0 <= deviation < np.inf:
+        raise ValueError(f"deviation: found {deviation!r}, expected a finite number, 0 or larger.")
+    noise = np.random.RandomState(seed).normal(0, deviation, images.shape)
+    return np.clip(images + noise, 0, 1).astype(images.dtype)
+
+
+def _check_images(images):
+    if not isinstance(images, np.ndarray) or not np.issubdtype(images.dtype, np.floating):
+        found = images.dtype if isinstance(images, np.ndarray) else type(images).__name__
+        raise TypeError(f"images: found {found}, expected an array of floats. Divide uint8 images by 255.")
+    if images.ndim not in (3, 4) or 0 in images.shape:
+        raise ValueError(f"images: found shape {images.shape}, expected (n, height, width[, channels]), not empty.")

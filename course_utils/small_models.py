@@ -1,0 +1,211 @@
+"""Build, train and score small models of any size: dense networks for digits, and language models for characters.
+
+Chapters and the sweeps in `experiments/` share these functions, so that a stored point can be computed again.
+"""
+
+import math
+
+from course_utils.library_text import ALPHABET
+from course_utils.runtime import load_torch, load_transformers
+
+__all__ = [
+    "CONTEXT",
+    "LANGUAGE_MODELS",
+    "bits_per_character",
+    "build_digit_network",
+    "build_language_model",
+    "count_parameters",
+    "score_digit_network",
+    "train_digit_network",
+    "train_language_model",
+]
+
+CONTEXT = 32  # characters that a language model sees at once
+LANGUAGE_BATCH = 8  # pieces of text in one update
+DIGIT_BATCH = 64
+# width, layers, heads of each size, from about 10 thousand to 3 million parameters
+LANGUAGE_MODELS = {
+    "16 × 2": (16, 2, 2),
+    "32 × 2": (32, 2, 2),
+    "64 × 3": (64, 3, 4),
+    "128 × 4": (128, 4, 4),
+    "256 × 4": (256, 4, 4),
+}
+
+
+def count_parameters(model):
+    """Return the number of parameters of a torch model; one that stands in two places counts once."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def build_digit_network(width, depth, seed=0):
+    """Build a dense network from 784 brightnesses to 10 logits with `depth` hidden layers of `width` ReLU neurons.
+
+    Parameters
+    ----------
+    width : int
+        Neurons of each hidden layer.
+    depth : int
+        Hidden layers; 0 makes logistic regression.
+    seed : int
+        Chooses the first parameters.
+
+    Returns
+    -------
+    torch.nn.Sequential
+    """
+    torch = load_torch()
+    sizes = [784, *[width] * depth, 10]
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        layers = []
+        for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+            layers += [torch.nn.Linear(fan_in, fan_out), torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers[:-1])
+
+
+def train_digit_network(network, images, labels, updates, seed=0, learning_rate=0.001):
+    """Train a network of `build_digit_network` in place with Adam, in batches of 64 drawn anew each epoch.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+    images : array (n, 784) float32
+    labels : array (n,) int64
+    updates : int
+        Number of parameter updates, however many epochs that makes.
+    seed : int
+        Chooses the order of the images.
+    learning_rate : float
+        Falls to zero along a half cosine.
+    """
+    torch = load_torch()
+    images, labels = torch.as_tensor(images), torch.as_tensor(labels)
+    random = torch.Generator().manual_seed(seed)
+    optimiser = torch.optim.Adam(network.parameters(), learning_rate, fused=True)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, updates)
+    order = torch.empty(0, dtype=torch.int64)
+    for _ in range(updates):
+        if len(order) < min(DIGIT_BATCH, len(labels)):
+            order = torch.randperm(len(labels), generator=random)
+        batch, order = order[:DIGIT_BATCH], order[DIGIT_BATCH:]
+        loss = torch.nn.functional.cross_entropy(network(images[batch]), labels[batch])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+
+
+def score_digit_network(network, images, labels):
+    """Return (share of wrong answers, mean cross-entropy in nats) of a network on images (n, 784)."""
+    torch = load_torch()
+    labels = torch.as_tensor(labels)
+    with torch.inference_mode():
+        logits = network(torch.as_tensor(images))
+    loss = torch.nn.functional.cross_entropy(logits, labels)
+    return float((logits.argmax(dim=1) != labels).double().mean()), float(loss)
+
+
+def build_language_model(width, layers, heads, seed=0):
+    """Build a small GPT-2 that predicts the next character of `library_text.ALPHABET`.
+
+    Parameters
+    ----------
+    width, layers, heads : int
+        Numbers for each token, blocks, and attention heads in each.
+    seed : int
+        Chooses the first parameters.
+
+    Returns
+    -------
+    transformers.GPT2LMHeadModel
+        Without dropout; sees up to `CONTEXT` characters; input and output table are one. The first weights have the
+        standard deviation 0.5 / √width: GPT-2's own 0.02 is meant for a width of 768, and slows smaller ones down.
+    """
+    torch, transformers = load_torch(), load_transformers()
+    configuration = transformers.GPT2Config(
+        vocab_size=len(ALPHABET),
+        n_positions=CONTEXT,
+        n_embd=width,
+        n_layer=layers,
+        n_head=heads,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+        initializer_range=0.5 / math.sqrt(width),
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return transformers.GPT2LMHeadModel(configuration)
+
+
+def train_language_model(model, tokens, updates, seed=0, watch=None, every=50, stop_after=None, learning_rate=None):
+    """Train a model of `build_language_model` in place with AdamW on random pieces of a text.
+
+    Each update takes 8 pieces of `CONTEXT` + 1 characters. The learning rate rises over 30 updates, and falls along a
+    half cosine to a tenth; at its highest it is 0.256 / width, since wider models need smaller steps (Yang and others,
+    2022, arXiv:2203.03466): 0.016 for a width of 16, 0.001 for 256.
+
+    Parameters
+    ----------
+    model : transformers.GPT2LMHeadModel
+    tokens : array (n,)
+        What `library_text.encode_text` returns.
+    updates : int
+        Number of parameter updates: `8 * CONTEXT` predicted characters each.
+    seed : int
+        Chooses the pieces.
+    watch : callable, optional
+        Gets the model after every `every` updates; what it returns is collected.
+    every : int
+        See `watch`.
+    stop_after : int, optional
+        End after so many updates, on the way to `updates`: the beginning of a long training, exactly as it would be.
+    learning_rate : float, optional
+        Instead of the one above.
+
+    Returns
+    -------
+    list
+        Pairs (update, what `watch` returned).
+    """
+    torch = load_torch()
+    tokens = torch.as_tensor(tokens).long()
+    random = torch.Generator().manual_seed(seed)
+    highest = learning_rate or 0.256 / model.config.n_embd
+    optimiser = torch.optim.AdamW(model.parameters(), highest, weight_decay=0.01, fused=True)
+    places, seen = torch.arange(CONTEXT + 1), []
+    for update in range(1, (stop_after or updates) + 1):
+        fall = 0.55 + 0.45 * math.cos(math.pi * update / updates)
+        optimiser.param_groups[0]["lr"] = highest * min(1, update / 30) * fall
+        starts = torch.randint(len(tokens) - CONTEXT, (LANGUAGE_BATCH, 1), generator=random)
+        pieces = tokens[starts + places]
+        loss = _cross_entropy(model, pieces)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        if watch is not None and update % every == 0:
+            seen.append((update, watch(model)))
+    return seen
+
+
+def bits_per_character(model, tokens):
+    """Return the mean cross-entropy of a language model on a text, in bits for each character.
+
+    The text (n,) is cut into pieces of `CONTEXT` + 1 characters, each predicted from those before it in its piece.
+    """
+    torch = load_torch()
+    tokens = torch.as_tensor(tokens).long()
+    pieces = tokens[: len(tokens) // (CONTEXT + 1) * (CONTEXT + 1)].reshape(-1, CONTEXT + 1)
+    with torch.inference_mode():
+        total = sum(float(_cross_entropy(model, batch)) * len(batch) for batch in pieces.split(16))
+    return total / len(pieces) / math.log(2)
+
+
+def _cross_entropy(model, pieces):
+    """Return the mean cross-entropy in nats of predicting each character of pieces (n, length) but the first."""
+    logits = model(input_ids=pieces[:, :-1], use_cache=False).logits
+    return load_torch().nn.functional.cross_entropy(logits.flatten(0, 1), pieces[:, 1:].flatten())

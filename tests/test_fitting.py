@@ -1,0 +1,110 @@
+"""Fits: they find known curves, their intervals hold the truth about as often as they say, and bad input is refused."""
+
+import numpy as np
+import pytest
+
+from course_utils.fitting import doubling_time, fit_power_law
+
+SIZES = np.array([60, 120, 250, 500, 1000, 2000])
+
+
+def noisy_runs(seed, runs=10, a=2.5, b=0.5, c=0.03, deviation=0.08):
+    scatter = np.random.RandomState(seed).normal(0, deviation, (runs, len(SIZES)))
+    return (a * SIZES**-b + c) * np.exp(scatter)
+
+
+@pytest.mark.parametrize("a, b, c", [(2.5, 0.5, 0.0), (2.5, 0.5, 0.05), (1.0, 0.2, 0.0), (30, 1.2, 0.02)])
+def test_a_power_law_without_noise_is_found(a, b, c):
+    law = fit_power_law(SIZES, np.tile(a * SIZES**-b + c, (2, 1)), resamples=20)
+    assert law.b == pytest.approx(b, rel=0.01) and law.c == pytest.approx(c, abs=1e-3)
+    assert law.predict(4000) == pytest.approx(a * 4000**-b + c, rel=1e-3)
+
+
+def test_the_intervals_hold_the_true_curve_in_most_draws():
+    inside = []
+    for seed in range(20):
+        law = fit_power_law(SIZES, noisy_runs(seed), resamples=60)
+        low, high = law.predict_interval(1000)
+        inside.append(low <= 2.5 * 1000**-0.5 + 0.03 <= high)
+    assert sum(inside) >= 14  # a bootstrap of 10 runs is a little narrow
+
+
+def test_shapes_of_what_a_power_law_predicts():
+    law = fit_power_law(SIZES, noisy_runs(0), resamples=30)
+    assert law.samples.shape == (30, 3) and (law.samples[:, 2] >= 0).all()
+    assert law.predict([10, 20]).shape == (2,) and law.predict_interval([10, 20]).shape == (2, 2)
+    assert law.predict_interval(10).shape == (2,)
+    low, high = law.interval("b")
+    assert low < law.b < high
+    with pytest.raises(ValueError, match="name"):
+        law.interval("d")
+
+
+def test_the_same_seed_gives_the_same_fit():
+    first, second = (fit_power_law(SIZES, noisy_runs(0), resamples=20, seed=3) for _ in range(2))
+    assert np.array_equal(first.samples, second.samples)
+
+
+@pytest.mark.parametrize(
+    "sizes, errors, argument",
+    [
+        (SIZES[:3], np.ones((2, 3)), "sizes"),
+        ([60, 60, 100, 200], np.ones((2, 4)), "sizes"),
+        ([0, 60, 100, 200], np.ones((2, 4)), "sizes"),
+        (SIZES, np.ones(6), "errors"),
+        (SIZES, np.ones((1, 6)), "errors"),
+        (SIZES, np.ones((2, 5)), "errors"),
+        (SIZES, np.full((2, 6), np.nan), "errors"),
+        (SIZES, np.zeros((2, 6)), "errors"),
+    ],
+)
+def test_bad_input_to_the_power_law(sizes, errors, argument):
+    with pytest.raises(ValueError, match=argument):
+        fit_power_law(sizes, errors)
+
+
+def test_exact_doubling_is_found():
+    fit = doubling_time([2000, 2001, 2002], [1, 4, 16])
+    assert fit.months == pytest.approx(6) and fit.interval == pytest.approx((6, 6)) and fit.count == 3
+    assert fit.predict([2003, 2000]) == pytest.approx([64, 1])
+
+
+def test_the_interval_of_a_doubling_time_holds_the_truth_in_most_draws():
+    inside = []
+    for seed in range(100):
+        random = np.random.RandomState(seed)
+        years = random.uniform(2010, 2026, 40)
+        fit = doubling_time(years, 2 ** (2 * (years - 2010) + random.normal(0, 3, 40)), resamples=300)
+        inside.append(fit.interval[0] <= 6 <= fit.interval[1])
+    assert 85 <= sum(inside) <= 100
+
+
+def test_without_certain_growth_the_upper_end_is_infinite():
+    random = np.random.RandomState(0)
+    fit = doubling_time(np.arange(2000, 2010), np.exp(random.normal(0, 1, 10)))
+    assert fit.interval[1] == np.inf
+    falling = doubling_time([2000, 2001, 2002], [4, 2, 1])
+    assert falling.months == np.inf and falling.doublings_a_year == pytest.approx(-1)
+
+
+@pytest.mark.parametrize(
+    "years, values",
+    [
+        ([2000, 2001], [1, 2]),
+        ([2000, 2001, 2002], [1, 2]),
+        ([2000, 2000, 2000], [1, 2, 3]),
+        ([2000, 2001, 2002], [1, np.nan, 3]),
+        ([2000, 2001, 2002], [1, 0, 3]),
+    ],
+)
+def test_bad_input_to_the_doubling_time(years, values):
+    with pytest.raises(ValueError, match="years"):
+        doubling_time(years, values)
+
+
+@pytest.mark.parametrize("resamples", [0, 19, 2.5, True])
+def test_bad_number_of_resamples(resamples):
+    with pytest.raises(ValueError, match="resamples"):
+        doubling_time([2000, 2001, 2002], [1, 2, 3], resamples=resamples)
+    with pytest.raises(ValueError, match="resamples"):
+        fit_power_law(SIZES, noisy_runs(0), resamples=resamples)

@@ -1,0 +1,74 @@
+"""The table of landmark models: complete where it must be, empty where nothing is known, never impossible."""
+
+import csv
+import importlib.resources
+import re
+
+import numpy as np
+import pytest
+
+from course_utils.landmarks import MODALITIES, load_landmark_models
+
+
+@pytest.fixture(scope="module")
+def models():
+    return load_landmark_models()
+
+
+def test_there_are_enough_models_over_enough_years(models):
+    assert len(models) >= 40 and models.years.min() <= 1960 and models.years.max() >= 2025
+    assert (np.diff(models.years) >= 0).all() and (models.years == np.round(models.years)).all()
+    assert len(set(models.names)) == len(models)
+    assert set(models.modalities) <= {*MODALITIES} and len(set(models.modalities)) >= 5
+
+
+def test_each_model_has_a_reference_that_can_be_looked_up(models):
+    assert all(re.search(r"\((19|20)\d\d[a-z]?\)", reference) for reference in models.references)
+    assert all(re.fullmatch(r"https?://\S+\.\S+", url) for url in models.urls)
+    assert all(text.strip() for text in [*models.organisations, *models.figures_sources])
+
+
+def test_figures_are_positive_or_unknown(models):
+    for column in (models.parameters, models.training_flop, models.training_data):
+        known = column[np.isfinite(column)]
+        assert column.dtype == np.float64 and len(known) >= 40 and (known > 0).all() and not np.isinf(column).any()
+    assert ((models.data_units != "") == np.isfinite(models.training_data)).all()
+
+
+def test_an_empty_cell_becomes_nan_and_nothing_else_does(models):
+    file = importlib.resources.files("course_utils") / "files" / "landmark_models.csv"
+    rows = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+    assert sum(row["parameters"] == "" for row in rows) == np.isnan(models.parameters).sum() > 0
+    assert sum(row["training_compute_flop"] == "" for row in rows) == np.isnan(models.training_flop).sum() > 0
+
+
+@pytest.mark.parametrize(
+    "name, parameters, flop", [("GPT-3 175B", 175e9, 3.14e23), ("AlexNet", 60e6, 4.7e17), ("VGG16", 138e6, None)]
+)
+def test_some_figures_that_everybody_can_look_up(models, name, parameters, flop):
+    (row,) = np.flatnonzero(models.names == name)
+    assert models.parameters[row] == pytest.approx(parameters, rel=0.01)
+    assert flop is None or models.training_flop[row] == pytest.approx(flop, rel=0.05)
+
+
+def test_select_keeps_the_rows_together(models):
+    chosen = models.select(models.modalities == "games")
+    assert 0 < len(chosen) < len(models) and set(chosen.modalities) == {"games"}
+    assert chosen.source == models.source
+    assert [list(models.names).index(name) for name in chosen.names] == sorted(
+        np.flatnonzero(models.modalities == "games")
+    )
+
+
+def test_a_damaged_table_is_named(monkeypatch, tmp_path):
+    (tmp_path / "files").mkdir()
+    file = tmp_path / "files" / "landmark_models.csv"
+    monkeypatch.setattr("importlib.resources.files", lambda package: tmp_path)
+    header = "name,year,organisation,modality,parameters,training_compute_flop,training_data,training_data_unit,"
+    header += "reference,reference_url,figures_source,note\n"
+    file.write_text(header + "X,2000,Y,language,many,,,,R,U,S,\n", encoding="utf-8")
+    with pytest.raises(RuntimeError, match="damaged"):
+        load_landmark_models()
+    file.write_text(header + "X,2000,Y,smell,1,,,,R,U,S,\n", encoding="utf-8")
+    with pytest.raises(RuntimeError, match="smell"):
+        load_landmark_models()
