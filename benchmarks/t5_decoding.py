@@ -1,12 +1,14 @@
 """Compare how fast the Keras T5 and transformers write the same tokens greedily, and say where the Keras time goes.
 
-    python benchmarks/t5_decoding.py [--repeats 5] [--skip-base] [--split 1]
+    python benchmarks/t5_decoding.py [--repeats 9]
+    python benchmarks/t5_decoding.py --base [--repeats 5]
 
-Both sides may use two threads: torch splits each operation over two; Keras, as the chapter sets it, runs two operations
-at once (with `--split 2` it splits them too). Both have the same float32 weights, are warm, and take turns at going
-first. The first table is mini-T5 on 64 phrases to French, batch by batch; the second is t5-base's shape with random
-weights, 32 source tokens and 32 new ones. A ratio is transformers' seconds divided by Keras's, the median over the
-repeats, with the lowest and the highest. The tokens must be the same, or the script stops.
+The first command is mini-T5 on 64 phrases to French, batch by batch; the second is t5-base's shape with random weights,
+32 source tokens and 32 new ones (2 GB, two minutes). Both sides have two threads, the same float32 weights, are warm,
+and take turns at going first. Torch splits each operation over its threads, and so does Keras with `--base`, where the
+matrices are large; with mini-T5 each thread of Keras searches half of the rows. "XLA" is `jit_compile=True`. A ratio is
+transformers' seconds divided by Keras's, the median over the repeats, with the lowest and the highest. The tokens must
+be the same, or the script stops.
 """
 
 import argparse
@@ -22,7 +24,7 @@ from course_utils.pretrained import load_translator
 from course_utils.progress import progress
 from course_utils.runtime import THREADS, load_keras, load_torch, load_transformers
 
-load_keras(threads=2 if "--split=2" in "=".join(sys.argv) else 1)  # before anything else loads TensorFlow
+load_keras(threads=2 if "--base" in sys.argv else 1)  # before anything else loads TensorFlow
 from course_utils.t5 import T5, T5Config, mask_bias  # noqa: E402
 from course_utils.t5_folder import named_weights  # noqa: E402
 from course_utils.weights import verified_path  # noqa: E402
@@ -65,7 +67,7 @@ def print_ratio(name, pairs, written):
     ratios = [theirs / ours for theirs, ours in pairs]
     theirs, ours = (written / median(side) for side in zip(*pairs, strict=True))
     spread = f"{min(ratios):.1f} to {max(ratios):.1f}"
-    print(f"{name:26} {theirs:16,.0f} {ours:10,.0f} {median(ratios):6.1f}× {spread:>14}")
+    print(f"{name:34} {theirs:16,.0f} {ours:10,.0f} {median(ratios):6.1f}× {spread:>14}")
 
 
 def milliseconds(call, repeats=15):
@@ -153,38 +155,45 @@ def make_base():
     return model, reference
 
 
+def mini_batches(translator, size):
+    """Return [(ids, mask), ...] of 64 phrases to be put into French."""
+    phrases = [translator.prefix("French") + phrase for phrase in load_phrases().english[:64]]
+    padded = [translator.tokenizer(phrases[start : start + size], padding=True) for start in range(0, 64, size)]
+    return [(np.array(batch["input_ids"]), np.array(batch["attention_mask"])) for batch in padded]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5, help="how often each side runs (5)")
-    parser.add_argument("--skip-base", action="store_true", help="leave out t5-base's shape (2 GB, two minutes)")
-    parser.add_argument("--split", type=int, default=1, help="over how many threads Keras splits an operation (1)")
+    parser.add_argument("--repeats", type=int, default=9, help="how often each side runs (9)")
+    parser.add_argument("--base", action="store_true", help="t5-base's shape in place of mini-T5")
     options = parser.parse_args()
     if options.repeats < 1:
         parser.error(f"--repeats: found {options.repeats}, expected at least 1")
-    print(
-        f"{THREADS} threads each, {os.cpu_count()} cores, a load of {os.getloadavg()[0]:.1f} before the start;"
-    )
-    print(f"Keras splits an operation over {options.split}")
-    translator = load_translator()
-    start = time.perf_counter()
-    model = T5.from_pretrained(verified_path("mini_t5").parent)
-    loaded = time.perf_counter()
-    model.generate([[5, 1]], max_new_tokens=2)
-    print(f"Keras: loaded in {loaded - start:.1f} s, first call {time.perf_counter() - loaded:.1f} s (once, any shape)")
-    print(f"\n{'tokens per second':26} {'transformers':>16} {'Keras':>10} {'ratio':>7} {'spread':>14}")
-    phrases = [translator.prefix("French") + phrase for phrase in load_phrases().english[:64]]
-    for size in (1, 32):
-        padded = [translator.tokenizer(phrases[i : i + size], padding=True) for i in range(0, 64, size)]
-        batches = [(np.array(batch["input_ids"]), np.array(batch["attention_mask"])) for batch in padded]
-        print_ratio(f"mini-T5, batch {size}", *compare(model, translator.model, batches, 64, options.repeats))
-    if not options.skip_base:
-        base = make_base()
-        for size in (1, 4):
-            ids = np.random.default_rng(0).integers(2, 32000, (size, 32))
-            result = compare(*base, [(ids, np.ones_like(ids))], 32, options.repeats)
-            print_ratio(f"t5-base's shape, batch {size}", *result)
-        del base
-    print_parts(model.config)
+    print(f"{THREADS} threads each, {os.cpu_count()} cores, a load of {os.getloadavg()[0]:.1f} before the start")
+    header = f"\n{'tokens per second':34} {'transformers':>16} {'Keras':>10} {'ratio':>7} {'spread':>14}"
+    if options.base:
+        pair, name, new, sizes = make_base(), "t5-base's shape", 32, (1, 4)
+        rng = np.random.default_rng(0)
+        batches = {size: [(rng.integers(2, 32000, (size, 32)), np.ones((size, 32), int))] for size in sizes}
+    else:
+        translator = load_translator()
+        start = time.perf_counter()
+        model = T5.from_pretrained(verified_path("mini_t5").parent)
+        loaded = time.perf_counter()
+        model.generate([[5, 1]], max_new_tokens=2)
+        first = time.perf_counter()
+        model.generate([[5, 1]], max_new_tokens=64, jit_compile=True)
+        print(f"Keras: loaded in {loaded - start:.1f} s, first call {first - loaded:.1f} s (once, any shape)")
+        print(f"XLA: first call {time.perf_counter() - first:.1f} s (once for each shape)")
+        pair, name, new, sizes = (model, translator.model), "mini-T5", 64, (1, 32)
+        batches = {size: mini_batches(translator, size) for size in sizes}
+    print(header)
+    for size in sizes:
+        for jit in (False, True):
+            label = f"{name}, batch {size}{', XLA' if jit else ''}"
+            print_ratio(label, *compare(*pair, batches[size], new, options.repeats, jit))
+    if not options.base:
+        print_parts(model.config)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from course_utils.decoding import beam_search, check_count, check_tokens, greedy_search
+from course_utils.decoding import beam_search, check_count, check_tokens, greedy_search, search_in_parts
 from course_utils.runtime import load_keras
 
 START, END, PAD = 0, 1, 2
@@ -78,20 +78,25 @@ def beam_by_hand(model, row, beams, ends, most):
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("ends", [(END,), (END, 3), ()])
-def test_greedy_search_equals_a_plain_loop(seed, ends):
+@pytest.mark.parametrize("drop_ended", [True, False])
+def test_greedy_search_equals_a_plain_loop(seed, ends, drop_ended):
     model = ToyModel(seed)
-    tokens = greedy_search(model.step, model.cache, 3, START, ends, PAD, 6).numpy()
-    assert tokens.dtype == np.int32
-    assert tokens.tolist() == pad([greedy_by_hand(model, row, ends, 6) for row in range(3)])
+    tokens, lengths = greedy_search(model.step, model.cache, 3, START, ends, PAD, 6, drop_ended)
+    expected = [greedy_by_hand(model, row, ends, 6) for row in range(3)]
+    assert tokens.dtype == np.int32 and tokens.shape == (3, 7)
+    assert lengths.numpy().tolist() == [len(row) for row in expected]
+    assert tokens.numpy().tolist() == [row + [PAD] * (7 - len(row)) for row in expected]
 
 
 def test_greedy_search_stops_early_and_computes_only_rows_that_go_on():
     model = ToyModel(seed=1, rows=40)
-    tokens = greedy_search(model.step, model.cache, 40, START, (END,), PAD, 200).numpy()
-    lengths = (np.cumsum(tokens[:, 1:] == END, axis=1) - (tokens[:, 1:] == END) == 0).sum(axis=1)
-    assert 1 in lengths and len(set(lengths)) > 2, "the example should hold short and long rows"
-    assert model.seen == [(position, int((lengths > position).sum())) for position in range(lengths.max())]
-    assert tokens.shape == (40, 1 + lengths.max())
+    _, lengths = greedy_search(model.step, model.cache, 40, START, (END,), PAD, 200)
+    new = lengths.numpy() - 1
+    assert 1 in new and len(set(new)) > 2, "the example should hold short and long rows"
+    assert model.seen == [(position, int((new > position).sum())) for position in range(new.max())]
+    kept = ToyModel(seed=1, rows=40)
+    greedy_search(kept.step, kept.cache, 40, START, (END,), PAD, 200, drop_ended=False)
+    assert kept.seen == [(position, 40) for position in range(new.max())]
 
 
 @pytest.mark.parametrize("search", ["greedy", "beam"])
@@ -99,7 +104,7 @@ def test_one_new_token(search):
     model = ToyModel(seed=3)
     likeliest = [[START, int(np.argmax(model.log_probabilities(row, [START])))] for row in range(3)]
     if search == "greedy":
-        tokens = greedy_search(model.step, model.cache, 3, START, (END,), PAD, 1)
+        tokens, _ = greedy_search(model.step, model.cache, 3, START, (END,), PAD, 1)
     else:
         tokens, scores = beam_search(model.step, model.cache, 3, 4, START, (END,), PAD, 1)
         best = [model.log_probabilities(row, [START]).max() for row in range(3)]
@@ -140,7 +145,7 @@ def test_a_wider_beam_can_find_what_greedy_search_misses():
     gains = []
     for seed in range(12):
         model = ToyModel(seed, vocabulary=7)
-        greedy = greedy_search(model.step, model.cache, 3, START, (), PAD, 5).numpy()
+        greedy = greedy_search(model.step, model.cache, 3, START, (), PAD, 5)[0].numpy()
         _, scores = beam_search(model.step, model.cache, 3, 5, START, (), PAD, 5)
         for row, tokens in enumerate(greedy.tolist()):
             logs = [model.log_probabilities(row, tokens[:i])[tokens[i]] for i in range(1, 6)]
@@ -165,11 +170,60 @@ def test_both_searches_compile_into_a_graph():
         [tf.TensorSpec((), tf.int32)] * 2,
         autograph=False,
     )
-    tokens, (best, scores) = compiled(3, 6)
-    assert (tokens == greedy_search(eager.step, eager.cache, 3, START, (END,), PAD, 6)).numpy().all()
+    (tokens, lengths), (best, scores) = compiled(3, 6)
+    expected, expected_lengths = greedy_search(eager.step, eager.cache, 3, START, (END,), PAD, 6)
+    assert (tokens == expected).numpy().all() and (lengths == expected_lengths).numpy().all()
     expected, expected_scores = beam_search(eager.step, eager.cache, 3, 3, START, (END,), PAD, 6)
     assert (best == expected).numpy().all()
     np.testing.assert_allclose(scores, expected_scores, atol=1e-6)
+
+
+def test_xla_compiles_a_search_that_keeps_all_rows():
+    import tensorflow as tf
+
+    model = ToyModel(seed=5)
+
+    def step(tokens, position, state):
+        state = tf.tanh(state @ model.mix + tf.gather(model.embedding, tokens))
+        return state @ model.head, state
+
+    def search(state):
+        return greedy_search(step, state, 3, START, (END,), PAD, 6, drop_ended=False)
+
+    tokens, lengths = tf.function(search, jit_compile=True, autograph=False)(tf.constant(model.cache["state"]))
+    expected, expected_lengths = search(tf.constant(model.cache["state"]))
+    assert (tokens == expected).numpy().all() and (lengths == expected_lengths).numpy().all()
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 9])
+@pytest.mark.parametrize("multiple", [1, 4])
+def test_parts_are_searched_apart_and_put_together_in_order(parts, multiple):
+    rng, seen = np.random.default_rng(0), []
+    lengths = np.array([3, 5, 2, 9, 1])
+    mask = (np.arange(12) < lengths[:, None]).astype("int32")
+    ids = rng.integers(3, 9, mask.shape).astype("int32")
+
+    def search(ids, mask):
+        seen.append(ids.shape)
+        width = int(mask.sum(axis=1).max())
+        return ids[:, :width] * mask[:, :width] + PAD * (1 - mask[:, :width]), mask.sum(axis=1)
+
+    tokens, values = search_in_parts(search, ids, mask, PAD, parts, multiple)
+    assert tokens.tolist() == np.where(mask == 1, ids, PAD)[:, :9].tolist() and values.tolist() == lengths.tolist()
+    assert len(seen) == min(parts, 5) and sum(rows for rows, _ in seen) == 5
+    assert all(width % multiple == 0 and width <= 9 + multiple - 1 for _, width in seen)
+
+
+def test_an_error_in_one_part_reaches_the_caller():
+    def search(ids, mask):
+        if ids[0, 0] == 1:
+            raise RuntimeError("second part")
+        return ids, mask[:, 0]
+
+    with pytest.raises(RuntimeError, match="second part"):
+        search_in_parts(search, np.array([[0], [1]]), np.ones((2, 1), int), PAD, parts=2)
+    with pytest.raises(ValueError, match="parts: found 0"):
+        search_in_parts(search, np.array([[0]]), np.ones((1, 1), int), PAD, parts=0)
 
 
 @pytest.mark.parametrize("name", ["rows", "beams", "max_new_tokens"])

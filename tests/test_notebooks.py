@@ -28,6 +28,7 @@ def exercise_cells(path, tag):
     return [(cell.source, "".join(o.get("text", "") for o in cell.get("outputs", []))) for cell in cells]
 
 
+SETTLED_ELSEWHERE = {"1.2": "7", "1.5": "5"}  # by what a later chapter runs
 CHAPTERS = [path for path in list_notebooks() if path.parent == NOTEBOOKS]
 
 
@@ -52,4 +53,6 @@ def test_chapter_settles_each_of_its_claims_once(path):
                     assert node.args[1].value == load_claims()[settled[-1]]
                     assert "Claim " + settled[-1] in str(cell.outputs), "its box is missing"
     chapter = str(int(path.name[:2]))
-    assert sorted(settled) == sorted(id for id in load_claims() if id.split(".")[0] == chapter)
+    assert sorted(settled) == sorted(
+        id for id in load_claims() if SETTLED_ELSEWHERE.get(id, id.split(".")[0]) == chapter
+    )

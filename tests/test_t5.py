@@ -258,6 +258,15 @@ def test_greedy_tokens_equal_transformers(mini, size, count):
         assert np.array_equal(tokens, generate(mini.reference, ids, mask, max_new_tokens=64, num_beams=1).numpy())
 
 
+def test_tokens_stay_the_same_where_xla_compiles_the_search(mini):
+    for ids, mask in mini.batches(4, 8):  # padded to a multiple of 8: two batches, one or two programs
+        expected = mini.model.generate(ids, mask, 40)
+        assert np.array_equal(mini.model.generate(ids, mask, 40, jit_compile=True), expected)
+    assert mini.model._compiled.experimental_get_tracing_count() <= 2
+    with pytest.raises(ValueError, match="jit_compile: XLA compiles greedy search only. Use one beam"):
+        mini.model.generate(ids, mask, 40, num_beams=2, jit_compile=True)
+
+
 def test_greedy_tokens_equal_transformers_where_texts_are_cut_and_without_a_mask(mini):
     ids, _ = next(mini.batches(16))
     for length in (1, 7):
