@@ -7,7 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import scipy.integrate
 import scipy.special
+import scipy.stats
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -78,7 +80,8 @@ def lesson():
     """Return functions and classes of the chapter, as a learner reads them."""
     names = """softmax cross_entropy forward backward numerical_gradient relative_error SGD Adam he_normal
         glorot_uniform conv2d depthwise_conv2d max_pool receptive_field softmax_last mask_bias keys_and_values
-        multi_head_attention relative_bucket rms_norm token_losses beam_search""".split()
+        multi_head_attention relative_bucket rms_norm token_losses beam_search
+        gaussian_kl bernoulli_log_likelihood reparameterise bound_terms recognised until_end""".split()
     return load_definitions(CHAPTER, names)
 
 
@@ -274,3 +277,59 @@ def test_a_wide_beam_finds_what_trying_everything_finds(lesson):
     found = lesson.beam_search(following, 100, "e", 10)[0]
     assert found[1] == best[1] and np.isclose(found[0], best[0])
     assert found[0] >= lesson.beam_search(following, 1, "e", 10)[0][0] - 1e-12
+
+
+@few
+@given(seed=seeds, rows=sizes, width=sizes)
+def test_divergence_and_likelihood_equal_tensorflow_and_scipy(lesson, seed, rows, width):
+    load_keras()
+    import tensorflow as tf
+
+    mean, log_variance, logits = random_arrays(seed, *[(rows, width)] * 3)
+    draws = np.random.default_rng(seed).normal(size=(20000, rows, width))
+    z, deviation = mean + np.exp(log_variance / 2) * draws, np.exp(log_variance / 2)
+    sampled = scipy.stats.norm.logpdf(z, mean, deviation) - scipy.stats.norm.logpdf(z)
+    found = lesson.gaussian_kl(mean, log_variance).numpy()
+    error = 6 * sampled.sum(axis=2).std(axis=0) / 20000**0.5 + 1e-9
+    assert found.min() >= 0 and (np.abs(found - sampled.sum(axis=2).mean(axis=0)) < error).all()
+    images = np.random.default_rng(seed).random((rows, width))
+    expected = -tf.nn.sigmoid_cross_entropy_with_logits(labels=images, logits=logits).numpy().sum(axis=1)
+    assert np.abs(lesson.bernoulli_log_likelihood(images, logits).numpy() - expected).max() < 1e-9
+    assert np.allclose(lesson.reparameterise(mean, log_variance, draws[0]), z[0])
+
+
+def test_the_bound_lies_below_the_probability_of_an_image(lesson):
+    """With a linear decoder and two pixels, ln p(x) is an integral that SciPy can take."""
+    [matrix] = random_arrays(0, (1, 2))
+    images = np.array([[0.0, 1.0], [1.0, 1.0]])
+
+    def density(z, image):
+        logits = z * matrix[0]
+        return np.exp((image * logits - np.logaddexp(0, logits)).sum()) * scipy.stats.norm.pdf(z)
+
+    exact = [np.log(scipy.integrate.quad(density, -9, 9, (image,))[0]) for image in images]
+    ops = load_keras().ops
+    noise = np.random.default_rng(0).normal(size=(4000, 1))
+    for guess in (0.0, 0.7):  # an encoder that says N(guess, 1) for each image
+        for image, value in zip(images, exact, strict=True):
+            many = np.repeat(image[None], 4000, axis=0)
+            reconstruction, divergence = lesson.bound_terms(
+                lambda x, guess=guess: ops.concatenate(
+                    [ops.full((len(x), 1), guess, "float64"), ops.zeros((len(x), 1), "float64")], 1
+                ),
+                lambda z: ops.matmul(z, ops.convert_to_tensor(matrix)),
+                many,
+                noise,
+            )
+            assert float(np.mean(reconstruction - divergence)) < value + 0.01
+
+
+def test_evenness_is_scipys_entropy_and_ends_are_found(lesson):
+    probabilities = np.random.default_rng(0).dirichlet(np.full(6, 0.1), 400)
+    sure = probabilities.max(axis=1) >= 0.9
+    counts = np.bincount(probabilities.argmax(axis=1)[sure], minlength=6)
+    share, evenness = lesson.recognised(probabilities)
+    assert share == sure.mean() and np.isclose(evenness, scipy.stats.entropy(counts) / np.log(6))
+    assert lesson.recognised(np.full((3, 4), 0.25)) == (0, 0)
+    tokens = np.array([[0, 5, 1, 7, 1], [0, 5, 6, 7, 8], [1, 1, 1, 1, 1]])
+    assert lesson.until_end(tokens).tolist() == [[0, 5, 1, 0, 0], [0, 5, 6, 7, 8], [1, 0, 0, 0, 0]]
