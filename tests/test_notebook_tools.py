@@ -1,5 +1,7 @@
 """Tests of course_utils.notebooks, on notebooks of a few cells that need no heavy package."""
 
+import base64
+import io
 import json
 import os
 import subprocess
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from PIL import Image
 
 from course_utils import notebooks
 from course_utils.notebooks import NotebookError
@@ -76,6 +79,13 @@ def test_store_twice_changes_nothing(stored):
     assert notebooks.store(stored) == 5
     assert stored.read_bytes() == before
     assert [path.name for path in stored.parent.iterdir()] == [stored.name]
+
+
+def test_store_gives_pictures_a_palette(stored):
+    outputs = [output for cell in nbformat.read(stored, as_version=4).cells for output in cell.get("outputs", [])]
+    [png] = [output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})]
+    with Image.open(io.BytesIO(base64.b64decode(png))) as picture:
+        assert picture.mode == "P" and picture.size == (4, 4)
 
 
 def test_store_replaces_changed_cells_only_and_fresh_all(change):
