@@ -207,6 +207,7 @@ def _shorten(message):
     for folder in sorted(folders, key=len, reverse=True):
         if folder != Path(folder).anchor:
             message = message.replace(folder, folders[folder])
+    message = re.sub(r"\x1b\[[0-9;]*m", "", message)  # colours of a terminal
     message = re.sub(r"[^\s\"'()]*site-packages", "site-packages", message)
     message = re.sub(r"0x[0-9a-fA-F]{6,}", "0x…", message)
     lines = message.strip().splitlines()

@@ -285,3 +285,8 @@ def _contrast_with_black(colour):
     channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05) / 0.05
+
+
+def test_a_message_is_shown_without_terminal_colours(boxes):
+    expect_error(ValueError, r"raise ValueError('\x1b[1mThe argument\x1b[0m is wrong')")
+    assert repr(boxes[0]).endswith("Message: The argument is wrong")
