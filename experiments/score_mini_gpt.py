@@ -18,7 +18,7 @@ import torch
 from kneser_ney import KneserNey
 from python_docs import load_documents
 from train_mini_gpt import MASK, SETTINGS, encode, hide, stream
-from transformers import BertForMaskedLM, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import GPT2LMHeadModel, ModernBertForMaskedLM, PreTrainedTokenizerFast
 
 ROOT = Path(__file__).resolve().parent.parent
 BATCH, DRAWS, PLACES, BEFORE = 16, 5, 2000, 64
@@ -156,7 +156,7 @@ def main():
     scores["perplexity_below_kneser_ney_5"] = round(1 - ratio, 4)
     write(path, scores)
     if (arguments.bert / "model.safetensors").exists():
-        bert = BertForMaskedLM.from_pretrained(arguments.bert, dtype=torch.float32).eval()
+        bert = ModernBertForMaskedLM.from_pretrained(arguments.bert, dtype=torch.float32).eval()
         left_to_right = score_left_to_right(bert, gpt, tokens)
         write(arguments.bert / "scores.json", {**score_masked(bert, tokens), "left_to_right": left_to_right})
 

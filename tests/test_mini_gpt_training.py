@@ -15,7 +15,6 @@ from course_utils.runtime import load_transformers
 
 EXPERIMENTS = ROOT / "experiments"
 GPT, BERT = ROOT / "models" / "mini_gpt", ROOT / "models" / "mini_bert"
-needs_bert = pytest.mark.skipif(not BERT.exists(), reason="mini-BERT is not trained yet")
 TINY = dict(
     vocabulary=300,
     width=16,
@@ -239,7 +238,6 @@ def test_the_held_out_text_is_the_one_that_was_scored():
     assert hashlib.sha256(text).hexdigest() == training["held_out_sha256"]
 
 
-@needs_bert
 def test_mini_bert_was_trained_on_the_same_tokens():
     training = json.loads((GPT / "training.json").read_text(encoding="utf-8"))
     twin = json.loads((BERT / "training.json").read_text(encoding="utf-8"))
@@ -247,7 +245,7 @@ def test_mini_bert_was_trained_on_the_same_tokens():
     assert (GPT / "tokenizer.json").read_bytes() == (BERT / "tokenizer.json").read_bytes()
 
 
-@pytest.mark.parametrize("folder", [GPT, pytest.param(BERT, marks=needs_bert)], ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", [GPT, BERT], ids=lambda folder: folder.name)
 def test_the_weights_are_small_and_have_a_card_that_names_version_and_scores(folder):
     assert (folder / "model.safetensors").stat().st_size <= 12e6
     card = (folder / "README.md").read_text(encoding="utf-8")
