@@ -24,7 +24,7 @@ def greedy_search(step, cache, rows, start_token, end_tokens, pad_token, max_new
     step : callable
         The model, as above.
     cache : nest of tensors
-        What the first call of `step` gets; its shapes may not change, but for the number of rows.
+        What the first call of `step` gets. With `drop_ended=False` its shapes may not change.
     rows : int
         How many sequences to write; at least 1.
     start_token, pad_token : int
@@ -140,6 +140,46 @@ def beam_search(step, cache, rows, beams, start_token, end_tokens, pad_token, ma
     return tokens[:, :longest], scores[:, 0]
 
 
+def search_in_parts(search, input_ids, mask, pad_token, parts=1, multiple=1):
+    """Search the parts of the rows at the same time, one thread for each, and put the results together again.
+
+    Parameters
+    ----------
+    search : callable
+        Gets the token numbers and the mask of a part, and returns (tokens, values): integers (rows, width) and anything
+        whose first axis counts the rows.
+    input_ids, mask : arrays of int32, shape (rows, positions)
+        As `check_tokens` returns them.
+    pad_token : int
+        What fills the tokens of the parts up to the longest.
+    parts : int
+        Into how many parts the rows go, where there are as many; at least 1.
+    multiple : int
+        The sources are cut, or padded, to a multiple of this, at least 1; fewer shapes are compiled faster.
+
+    Returns
+    -------
+    (tokens, values)
+        As `search` returns them, for all rows, as NumPy arrays.
+    """
+    check_count("multiple", multiple)
+    pieces = np.array_split(np.arange(len(mask)), min(check_count("parts", parts), len(mask)))
+
+    def search_part(rows):
+        read = int(np.flatnonzero(mask[rows].any(axis=0))[-1]) + 1
+        width = multiple * -(-read // multiple)
+        return search(*(_resize(array[rows], width, 0) for array in (input_ids, mask)))
+
+    if len(pieces) == 1:
+        found = [search_part(pieces[0])]
+    else:
+        with ThreadPoolExecutor(len(pieces)) as threads:
+            found = list(threads.map(search_part, pieces))
+    width = max(tokens.shape[1] for tokens, _ in found)
+    tokens = [_resize(np.asarray(tokens), width, pad_token) for tokens, _ in found]
+    return np.concatenate(tokens), np.concatenate([np.asarray(values) for _, values in found])
+
+
 def _loop(unfinished, advance, state, any_shape=True):
     import tensorflow as tf
 
@@ -203,45 +243,6 @@ def _as_rectangle(name, values):
     if array.ndim != 2 or array.size == 0:
         raise ValueError(f"{name}: found shape {array.shape}, expected (rows, positions). For one row, write [{name}].")
     return array
-
-
-def search_in_parts(search, input_ids, mask, pad_token, parts=1, multiple=1):
-    """Search the parts of the rows at the same time, one thread for each, and put the results together again.
-
-    Parameters
-    ----------
-    search : callable
-        Gets the token numbers and the mask of a part, and returns (tokens, values): integers (rows, width) and anything
-        whose first axis counts the rows.
-    input_ids, mask : arrays of int32, shape (rows, positions)
-        As `check_tokens` returns them.
-    pad_token : int
-        What fills the tokens of the parts up to the longest.
-    parts : int
-        Into how many parts the rows go, where there are as many; at least 1.
-    multiple : int
-        The sources are cut, or padded, to a multiple of this; the fewer shapes there are, the less is to compile.
-
-    Returns
-    -------
-    (tokens, values)
-        As `search` returns them, for all rows, as NumPy arrays.
-    """
-    pieces = np.array_split(np.arange(len(mask)), min(check_count("parts", parts), len(mask)))
-
-    def search_part(rows):
-        read = int(np.flatnonzero(mask[rows].any(axis=0))[-1]) + 1
-        width = multiple * -(-read // multiple)
-        return search(*(_resize(array[rows], width, 0) for array in (input_ids, mask)))
-
-    if len(pieces) == 1:
-        found = [search_part(pieces[0])]
-    else:
-        with ThreadPoolExecutor(len(pieces)) as threads:
-            found = list(threads.map(search_part, pieces))
-    width = max(tokens.shape[1] for tokens, _ in found)
-    tokens = [_resize(np.asarray(tokens), width, pad_token) for tokens, _ in found]
-    return np.concatenate(tokens), np.concatenate([np.asarray(values) for _, values in found])
 
 
 def _resize(array, width, filling):

@@ -72,7 +72,7 @@ def fit_power_law(sizes, errors, *, resamples=500, seed=0):
     sizes : array (sizes,)
         Positive and all different, at least 4: the curve has three free numbers.
     errors : array (runs, sizes)
-        Positive; a row is one run (one seed) over all sizes. At least 2 runs.
+        0 or larger, not all 0 at one size; a row is one run (one seed) over all sizes. At least 2 runs.
     resamples : int
         How many times the runs are drawn anew, with replacement. A run stays together: its errors depend on each other.
     seed : int

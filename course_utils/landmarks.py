@@ -60,8 +60,6 @@ def load_landmark_models():
         When the table is damaged.
     """
     file = importlib.resources.files("course_utils") / "files" / "landmark_models.csv"
-    with file.open(encoding="utf-8", newline="") as opened:
-        rows = sorted(csv.DictReader(opened), key=lambda row: int(row["year"]))
 
     def texts(column):
         return np.array([row[column] for row in rows])
@@ -70,6 +68,10 @@ def load_landmark_models():
         return np.array([float(row[column] or "nan") for row in rows])
 
     try:
+        with file.open(encoding="utf-8", newline="") as opened:
+            rows = sorted(csv.DictReader(opened), key=lambda row: int(row["year"]))
+        if any(None in row.values() for row in rows):
+            raise ValueError("a row is too short")
         models = LandmarkModels(
             texts("name"),
             numbers("year"),

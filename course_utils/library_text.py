@@ -12,11 +12,19 @@ from pathlib import Path
 
 from course_utils.data import DataError
 
-__all__ = ["ALPHABET", "LibraryText", "decode_text", "encode_text", "load_library_text"]
+__all__ = [
+    "ALPHABET",
+    "LibraryText",
+    "decode_text",
+    "encode_text",
+    "load_library_text",
+    "prose_paragraphs",
+    "read_topics",
+]
 
 ALPHABET = "\n" + "".join(map(chr, range(32, 127)))  # one token each: a line break, then the printable ASCII characters
 HELD_OUT_OF = 10  # one file of so many is held out
-SHORTEST = 40  # characters of a paragraph
+SHORTEST, FEWEST_WORDS = 40, 8  # of a paragraph: characters, words
 LETTERS = 0.85  # share of letters and spaces in a paragraph: less is a table or code
 
 # Folders that some distributions of Python leave out, that hold other people's packages, or that hold tests.
@@ -115,7 +123,7 @@ def decode_text(tokens):
 def _load(folder, what):
     parts, seen, files, paragraphs = {False: [], True: []}, set(), 0, 0
     for name, texts in _documents(folder):
-        kept = [paragraph for text in texts for paragraph in _paragraphs(text) if paragraph not in seen]
+        kept = [paragraph for text in texts for paragraph in prose_paragraphs(text) if paragraph not in seen]
         kept = list(dict.fromkeys(kept))
         if kept:
             seen.update(kept)
@@ -137,11 +145,7 @@ def _documents(folder):
     """Yield (name, texts) of each file with documentation, and of each reference topic, in a fixed order."""
     for name in sorted(_sources(folder)):
         yield name, _docstrings((folder / name).read_text(encoding="utf-8", errors="replace"))
-    topics = folder / "pydoc_data" / "topics.py"
-    if topics.is_file():
-        dictionary = ast.parse(topics.read_text(encoding="utf-8")).body[-1].value
-        for name, text in sorted(ast.literal_eval(dictionary).items()):
-            yield f"topic {name}", [text]
+    yield from ((name, [text]) for name, text in read_topics(folder))
 
 
 def _sources(folder):
@@ -159,13 +163,29 @@ def _docstrings(source):
     return [text for text in found if text]
 
 
-def _paragraphs(text):
-    """Yield the paragraphs of English prose in a text, each on one line."""
+def read_topics(folder):
+    """Return [("topic lambda", text), ...] of what `help("lambda")` and its like show, sorted; none without pydoc_data.
+
+    `folder` (Path) is a standard library's.
+    """
+    path = folder / "pydoc_data" / "topics.py"
+    if not path.is_file():
+        return []
+    dictionary = ast.literal_eval(ast.parse(path.read_text(encoding="utf-8")).body[-1].value)
+    return [(f"topic {name}", text) for name, text in sorted(dictionary.items())]
+
+
+def prose_paragraphs(text, shortest=SHORTEST, fewest_words=FEWEST_WORDS):
+    """Yield the paragraphs of English prose in a text (str), each on one line, in printable ASCII.
+
+    A paragraph is kept if it has so many characters and words, no example session, escape or address, and 85 % of it
+    are letters and spaces.
+    """
     for paragraph in re.split(r"\n[ \t]*\n", text.translate(PLAIN_MARKS)):
         line = " ".join(paragraph.split())
-        if len(line) < SHORTEST or not line.isascii() or not line.isprintable() or UNWANTED.search(line):
+        if len(line) < shortest or not line.isascii() or not line.isprintable() or UNWANTED.search(line):
             continue
-        if len(NO_PROSE.sub("", line)) >= LETTERS * len(line) and line.count(" ") >= 7:
+        if len(NO_PROSE.sub("", line)) >= LETTERS * len(line) and line.count(" ") + 1 >= fewest_words:
             yield line
 
 

@@ -48,14 +48,17 @@ def load_keras(threads=THREADS):
     return importlib.import_module("keras")
 
 
-def load_torch():
-    """Import torch with `THREADS` threads, after TensorFlow where that is installed, and return the module."""
+def load_torch(threads=THREADS):
+    """Import torch, after TensorFlow where that is installed, and return the module.
+
+    `threads` is how many torch splits one operation over; only the first import of torch through this module sets it.
+    """
     if importlib.util.find_spec("tensorflow") is not None:
         load_keras()
     first = "torch" not in sys.modules
     torch = importlib.import_module("torch")
     if first:
-        torch.set_num_threads(THREADS)
+        torch.set_num_threads(threads)
     return torch
 
 

@@ -188,17 +188,15 @@ class Block(keras.layers.Layer):
         self.feed_forward_norm, self.feed_forward = RMSNorm(*norm), FeedForward(config)
         self.built = True
 
-    def call(self, x, bias, past=None, cross=None, cross_bias=None):
+    def call(self, x, bias, past=None, cross=None, cross_bias=None, place=None):
         """Return x, and its keys and values with those of the `past`. `cross`: keys and values of the source.
 
-        `past` is (place, keys, values): those of x, a single position, go where `place` (s, 1) is True, or, where
-        `place` is None, after the others.
+        The new ones go after those of the past or, of a single position, into them where `place` (s, 1) is True.
         """
         normed = self.attention_norm(x)
         cache = self.attention.keys_values(normed)
         if past is not None:
-            place, *earlier = past
-            pairs = zip(earlier, cache, strict=True)
+            pairs = zip(past, cache, strict=True)
             cache = tuple(tf.concat(pair, 2) if place is None else tf.where(place, *pair[::-1]) for pair in pairs)
         x = x + self.attention.attend(normed, *cache, bias)
         if cross is not None:
@@ -217,11 +215,11 @@ class Stack(keras.layers.Layer):
         self.final_norm = RMSNorm(config.d_model, config.layer_norm_epsilon)
         self.built = True
 
-    def call(self, x, bias, past=None, cross=None, cross_bias=None):
+    def call(self, x, bias, past=None, cross=None, cross_bias=None, place=None):
         """Return states (n, t, d_model) and each block's keys and values in a list, as `past` and `cross` are."""
         cache, nothing = [], [None] * len(self.blocks)
         for block, earlier, source in zip(self.blocks, past or nothing, cross or nothing, strict=True):
-            x, keys_values = block(x, bias, earlier, source, cross_bias)
+            x, keys_values = block(x, bias, earlier, source, cross_bias, place)
             cache.append(keys_values)
         return self.final_norm(x), cache
 
@@ -237,6 +235,8 @@ class T5(keras.Model):
         self.encoder, self.decoder = Stack(config, is_decoder=False), Stack(config, is_decoder=True)
         self.head = None if config.tied_head else Linear(config.d_model, config.vocab_size, 1.0)
         self.built = True
+        # rows are searched in so many threads, unless each operation is split over the threads already
+        self.parts = THREADS if tf.config.threading.get_intra_op_parallelism_threads() == 1 else 1
         ids, number = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((), tf.int32)  # one graph for all shapes
         self._greedy = tf.function(self._search, [ids, ids, number], autograph=False)
         whole = functools.partial(self._search, fixed_size=True)
@@ -310,7 +310,7 @@ class T5(keras.Model):
             search, numbers = self._compiled, [int(max_new_tokens)]  # an int becomes part of what is compiled
         else:
             search, numbers = (self._greedy, numbers[:1]) if greedy else (self._beam, numbers)
-            parts = THREADS if tf.config.threading.get_intra_op_parallelism_threads() == 1 else 1
+            parts = self.parts
         pad, multiple = self.config.pad_token_id, 8 if jit_compile else 1
         found = search_in_parts(lambda *part: search(*part, *numbers), input_ids, mask, pad, parts, multiple)
         tokens, values = found[0].astype("int64"), found[1]
@@ -333,8 +333,7 @@ class T5(keras.Model):
             row, place = tf.gather(bias, [position], axis=2), (positions == position)[:, None]
             if not fixed_size:
                 row, place = row[..., : position + 1], None
-            past = [(place, *keys_values) for keys_values in past]
-            states, past = self.decoder(self.shared(tokens[:, None]), row, past, source, source_bias)
+            states, past = self.decoder(self.shared(tokens[:, None]), row, past, source, source_bias, place)
             return self.logits(states[:, 0]), (past, source, source_bias)
 
         if beams is None:

@@ -85,6 +85,28 @@ WEIGHTS = {
             "CC BY 2.0 FR",
             source="mini-T5, trained by experiments/train_mini_t5.py (models/mini_t5/README.md)",
         ),
+        WeightFile(
+            name="mini_gpt",
+            package=None,
+            path="mini_gpt/model.safetensors",
+            install="git checkout -- models/mini_gpt",
+            sha256="297d5bea489f60bfed7f5c9432e0b346d2986abe05d2500424e64c586548c3e6",
+            bytes=8_552_392,
+            parameters=4_273_664,
+            licence="Trained on the documentation of Python's standard library, PSF-2.0",
+            source="mini-GPT, trained by experiments/train_mini_gpt.py (models/mini_gpt/README.md)",
+        ),
+        WeightFile(
+            name="mini_bert",
+            package=None,
+            path="mini_bert/model.safetensors",
+            install="git checkout -- models/mini_bert",
+            sha256="be441887be2e95d25594bd79a8e5cd93e7ffeb57260730e423be652a5d055b41",
+            bytes=8_470_288,
+            parameters=4_233_728,
+            licence="Trained on the documentation of Python's standard library, PSF-2.0",
+            source="mini-BERT, trained by experiments/train_mini_gpt.py (models/mini_bert/README.md)",
+        ),
     )
 }
 

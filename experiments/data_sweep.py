@@ -1,16 +1,15 @@
 """Measure the test error of a small network against the number of training digits, plain and made harder.
 
-python experiments/data_sweep.py [--seeds 10] [--output experiments/results/data_sweep.csv]
+python experiments/data_sweep.py [--seeds 10]
 
-About 40 s a seed on one core. It appends to its file, so that it may be stopped and started again. Each seed draws its
-own 1,000 test digits and its own network; the training sets of one seed are nested, the larger hold the smaller.
+About 40 s a seed on one core. It appends to experiments/results/data_sweep.csv, so that it may be stopped and started
+again. Each seed draws its own 1,000 test digits and its own network; the training sets of one seed are nested, the
+larger hold the smaller.
 """
 
 import argparse
-import csv
 import platform
 import warnings
-from pathlib import Path
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -18,6 +17,7 @@ from sklearn.neural_network import MLPClassifier
 
 from course_utils.corruptions import add_noise, shift_images
 from course_utils.data import load_digits
+from course_utils.sweeps import append_rows, start_sweep
 
 SIZES = (60, 120, 250, 500, 1000, 2000, 4000)
 UPDATES, BATCH = 3000, 32
@@ -60,27 +60,14 @@ def epochs_for(recipe, size):
     return round(UPDATES / -(-counted // BATCH))
 
 
-def read_done(path):
-    """Return the points that the file holds already, as a set of (task, recipe, training_digits, seed)."""
-    if not path.exists():
-        return set()
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-    return {
-        (row["task"], row["recipe"], int(row["training_digits"]), int(row["seed"])) for row in csv.DictReader(lines)
-    }
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "data_sweep.csv")
-    arguments = parser.parse_args()
-    done = read_done(arguments.output)
-    if not done:
-        header = HEADER.format(seeds=arguments.seeds, last=arguments.seeds - 1, machine=platform.machine())
-        arguments.output.write_text(header + ",".join(FIELDS) + "\n", encoding="utf-8")
+    seeds = parser.parse_args().seeds
+    head = HEADER.format(seeds=seeds, last=seeds - 1, machine=platform.machine()).splitlines()
+    done = {tuple(row[field] for field in FIELDS[:-1]) for row in start_sweep("data_sweep", head, FIELDS)}
     tasks, labels = load_tasks()
-    for seed in range(arguments.seeds):
+    for seed in range(seeds):
         for task, images in tasks.items():
             for size in SIZES:
                 measured = {}  # error by number of epochs: for the largest size both recipes are one training
@@ -90,8 +77,7 @@ def main():
                     epochs = epochs_for(recipe, size)
                     if epochs not in measured:
                         measured[epochs] = error_after_training(images, labels, size, seed, epochs)
-                    with open(arguments.output, "a", encoding="utf-8") as file:
-                        file.write(f"{task},{recipe},{size},{seed},{measured[epochs]:.4f}\n")
+                    append_rows("data_sweep", [(task, recipe, size, seed, f"{measured[epochs]:.4f}")])
         print(f"seed {seed} done", flush=True)
 
 

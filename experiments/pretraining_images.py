@@ -8,11 +8,9 @@ their own; accuracies are on the 1,000 test digits. The task "permuted" is the s
 fixed random order.
 """
 
-import csv
 import os
 import platform
 import time
-from pathlib import Path
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -21,10 +19,11 @@ from threadpoolctl import threadpool_limits
 from course_utils.data import load_digits
 from course_utils.efficientnet import load_efficientnet_lite0
 from course_utils.runtime import load_keras
+from course_utils.sweeps import append_rows, read_sweep, start_sweep
 
 keras = load_keras(threads=1)
 
-RESULTS = Path(__file__).resolve().parent / "results" / "pretraining_images.csv"
+SWEEP = "pretraining_images"
 HEADER = """\
 # command: python experiments/pretraining_images.py
 # seeds: 0 to 4; 0 to 2 for "fine-tuned" and "from scratch"; 100 chooses the learning rates, 100 to 102 the layer
@@ -149,14 +148,12 @@ class Sweep:
 
     def rows(self, **wanted):
         """Return the finished rows of this task that hold what is wanted."""
-        wanted = {key: str(value) for key, value in {"task": self.task, "last": 1, **wanted}.items()}
-        lines = [line for line in RESULTS.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-        return [row for row in csv.DictReader(lines) if wanted.items() <= row.items()]
+        return read_sweep(SWEEP, task=self.task, last=1, **wanted)
 
-    def add(self, *values):
-        with RESULTS.open("a", encoding="utf-8", newline="") as opened:
-            csv.writer(opened, lineterminator="\n").writerow((self.task, *values))
-        print(self.task, *values, flush=True)
+    def add(self, rows):
+        """Append the rows of one training at once: half of one could not be continued."""
+        append_rows(SWEEP, [(self.task, *row) for row in rows])
+        print(self.task, *rows[-1], flush=True)
 
     def linear(self, method, body, sizes, seeds, split="test"):
         """Fit linear heads on the outputs of a body, or on the pixels themselves if it is None."""
@@ -175,7 +172,9 @@ class Sweep:
                 head, flops = fit_head(compute(x[rows]), y[rows])
                 seconds, flops = time.process_time() - begin, flops + len(rows) * cost
                 accuracy = head.score(scored, y_scored)
-                self.add(method, per_class, seed, split, "", len(rows), flops, f"{seconds:.3f}", f"{accuracy:.4f}", 1)
+                self.add(
+                    [(method, per_class, seed, split, "", len(rows), flops, f"{seconds:.3f}", f"{accuracy:.4f}", 1)]
+                )
 
     def trained(self, method, seeds):
         """Train a network for each number of labels and each seed, after the choice of its rate at 10 labels."""
@@ -187,11 +186,11 @@ class Sweep:
         for rate in rates:
             if not self.rows(method=method, split="validation", rate=rate):
                 self.train_once(network, pretrained, method, 10, CHOOSER, "validation", rate)
-        chosen = max(self.rows(method=method, split="validation"), key=lambda row: float(row["accuracy"]))
+        chosen = max(self.rows(method=method, split="validation"), key=lambda row: row["accuracy"])
         for per_class in plan:
             for seed in seeds:
                 if not self.rows(method=method, labels=per_class, seed=seed):
-                    self.train_once(network, pretrained, method, per_class, seed, "test", float(chosen["rate"]))
+                    self.train_once(network, pretrained, method, per_class, seed, "test", chosen["rate"])
 
     def train_once(self, network, pretrained, method, per_class, seed, split, rate):
         """Train once, and append a row for each look at the digits that score it."""
@@ -208,7 +207,7 @@ class Sweep:
             head, flops = fit_head(predict(network.layers[0], x), y)
             flops += len(rows) * forward_flops(network.layers[0])
             weights = [*pretrained[:-2], head.coef_.T, head.intercept_]
-        seconds, seen, steps = time.process_time() - begin, 0, plan[per_class]
+        found, seconds, seen, steps = [], time.process_time() - begin, 0, plan[per_class]
         training = train(network, weights, x, y, steps, rate, seed)
         while seen < steps * min(BATCH, len(x)):
             begin = time.process_time()
@@ -219,7 +218,8 @@ class Sweep:
                 x_scored, y_scored = self.scored[split]
                 accuracy = np.mean(predict(network, x_scored).argmax(axis=1) == y_scored)
                 values = (f"{rate:g}", seen, flops, f"{seconds:.3f}", f"{accuracy:.4f}", int(step == steps))
-                self.add(method, per_class, seed, split, *values)
+                found.append((method, per_class, seed, split, *values))
+        self.add(found)
 
 
 def permute(images):
@@ -229,9 +229,8 @@ def permute(images):
 
 
 def main():
-    if not RESULTS.exists():
-        header = HEADER.format(cores=os.cpu_count(), machine=platform.machine(), keras=keras.__version__)
-        RESULTS.write_text(header + ",".join(FIELDS) + "\n", encoding="utf-8")
+    head = HEADER.format(cores=os.cpu_count(), machine=platform.machine(), keras=keras.__version__)
+    start_sweep(SWEEP, head.splitlines(), FIELDS)
     digits, every_seed = load_digits(), range(5)
     as_they_are = Sweep("digits", digits, lambda images: images)
     photographs = Sweep("digits", digits, as_photographs)

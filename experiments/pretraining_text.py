@@ -11,22 +11,21 @@ the parts.
 
 import argparse
 import copy
-import csv
 import os
 import platform
 import time
-from pathlib import Path
 
 import numpy as np
 from num2words import num2words
 
 from course_utils.pretrained import load_translator
 from course_utils.runtime import load_torch
+from course_utils.sweeps import append_rows, read_sweep, start_sweep
 from course_utils.weights import verified_path
 
-torch = load_torch()
+torch = load_torch(threads=1)
 
-RESULTS = Path(__file__).resolve().parent / "results" / "pretraining_text.csv"
+SWEEP = "pretraining_text"
 COMMENTS = (
     "# command: python experiments/pretraining_text.py",
     "# seeds: 0 to 2; 100 chooses the learning rate at 300 pairs",
@@ -101,23 +100,15 @@ def train(model, tokenizer, numbers, steps, rate, random):
         yield step, loss.item(), step_flops(model.config, inputs["input_ids"].numel(), labels.numel())
 
 
-def read_rows():
-    if not RESULTS.exists():
-        RESULTS.write_text("\n".join([*COMMENTS, ",".join(COLUMNS)]) + "\n", encoding="utf-8")
-    lines = [line for line in RESULTS.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-    return list(csv.DictReader(lines))
-
-
 def run(translator, way, pairs, seed, rate, split):
     """Train once and append one row for each evaluation, unless the CSV holds the finished run."""
-    key = {"way": way, "pairs": str(pairs), "seed": str(seed), "rate": str(rate), "split": split, "last": "1"}
-    if any(key.items() <= row.items() for row in read_rows()):
+    if read_sweep(SWEEP, way=way, pairs=pairs, seed=seed, rate=rate, split=split, last=1):
         return
     pool, validation, test = split_numbers()
     tokenizer, model = translator.tokenizer, start_model(translator, way, seed)
     random = np.random.default_rng(seed)
     training = train(model, tokenizer, random.permutation(pool)[:pairs], PLAN[pairs], rate, random)
-    flops, seconds, last = 0, 0.0, 0
+    found, flops, seconds, last = [], 0, 0.0, 0
     while not last:
         begin = time.process_time()
         step, loss, step_cost = next(training)
@@ -125,26 +116,23 @@ def run(translator, way, pairs, seed, rate, split):
         if last or (split == "test" and step % (EVERY if step < 100 else 2 * EVERY) == 0):
             score = exact_match(model, tokenizer, test if split == "test" else validation)
             values = (way, pairs, seed, rate, split, step, flops, round(seconds, 2), round(loss, 4), score, last)
-            with RESULTS.open("a", encoding="utf-8", newline="") as opened:
-                csv.writer(opened, lineterminator="\n").writerow(values)
+            found.append(values)
             print(*values, flush=True)
+    append_rows(SWEEP, found)  # at once: half a run could not be continued
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    start_sweep(SWEEP, COMMENTS, COLUMNS)
     translator = load_translator(verified_path("mini_t5").parent)
     best = {}
     for way in ("pretrained", "from scratch"):
         for rate in RATES:
             run(translator, way, 300, CHOOSER, rate, "validation")
-        scores = {}
-        for row in read_rows():
-            if row["way"] == way and row["split"] == "validation":
-                scores[float(row["rate"])] = (float(row["exact_match"]), -float(row["loss"]))
-        best[way] = max(scores, key=scores.get)
+        rows = read_sweep(SWEEP, way=way, split="validation")
+        best[way] = max(rows, key=lambda row: (row["exact_match"], -row["loss"]))["rate"]
     for seed in range(arguments.seeds):
         for pairs in PLAN:
             for way in best:

@@ -19,14 +19,13 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_utils.library_text import prose_paragraphs, read_topics
+
 PARTS = ("train", "validation", "test")
 SALT = "split "  # goes before the names; chosen, before any training, so that the test part has 100,000 characters
 SHARES = {"test": 10, "validation": 3}  # of a hundred modules, by a checksum of their names
-SHORTEST, FEWEST_WORDS, LETTERS = 20, 4, 0.85  # of a paragraph: characters, words, share of letters and spaces
+SHORTEST, FEWEST_WORDS = 20, 4  # of a paragraph: characters, words
 RUN = 8  # words in a row; a held-out paragraph that shares so many with another part is left out
-UNWANTED = re.compile(r">>>|\\|\S@\S")  # example sessions, escapes, addresses of people
-NO_PROSE = re.compile(r"[^A-Za-z ]+")
-PLAIN_MARKS = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "\xa0": " "})
 SKIPPED = ("site-packages", "__pycache__", "pydoc_data")
 SILENT = {"antigravity", "this", "__phello__"}  # modules that do something when they are imported
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -57,7 +56,9 @@ def load_documents(folder=None, compiled=True):
     for part in PARTS:
         for module, text in found:
             if part_of(module) == part:
-                lines = [line for line in dict.fromkeys(paragraphs(text)) if line not in seen]
+                lines = [
+                    line for line in dict.fromkeys(prose_paragraphs(text, SHORTEST, FEWEST_WORDS)) if line not in seen
+                ]
                 seen.update(lines)
                 if lines:
                     parts[part].setdefault(module, []).append("\n".join(lines))
@@ -108,15 +109,6 @@ def read_compiled():
     return found
 
 
-def read_topics(folder):
-    """Return (topic, text) of what help("lambda") and its like show; none where the library has no pydoc_data."""
-    path = folder / "pydoc_data" / "topics.py"
-    if not path.is_file():
-        return []
-    dictionary = ast.literal_eval(ast.parse(path.read_text(encoding="utf-8")).body[-1].value)
-    return [(f"topic {name}", text) for name, text in sorted(dictionary.items())]
-
-
 def module_of(name):
     """Return the module that a file or compiled module counts to: "json" for json/tool.py, test/test_json.py, _json."""
     parts = [part for part in name.removesuffix(".py").split("/") if part not in ("test", "tests", "__init__")]
@@ -132,16 +124,6 @@ def part_of(module):
         if number < limit:
             return part
     return "train"
-
-
-def paragraphs(text):
-    """Yield the paragraphs of English prose in a text, each on one line, in printable ASCII."""
-    for paragraph in re.split(r"\n[ \t]*\n", text.translate(PLAIN_MARKS)):
-        line = " ".join(paragraph.split())
-        if len(line) < SHORTEST or not line.isascii() or not line.isprintable() or UNWANTED.search(line):
-            continue
-        if len(NO_PROSE.sub("", line)) >= LETTERS * len(line) and line.count(" ") + 1 >= FEWEST_WORDS:
-            yield line
 
 
 def runs(line):

@@ -8,11 +8,9 @@ delete the CSV to start afresh.
 """
 
 import argparse
-import csv
 import os
 import platform
 import time
-from pathlib import Path
 
 from course_utils.data import load_digits
 from course_utils.runtime import load_torch
@@ -22,11 +20,11 @@ from course_utils.small_models import (
     score_digit_network,
     train_digit_network,
 )
+from course_utils.sweeps import append_rows, start_sweep
 
-FILE = Path(__file__).resolve().parent / "results" / "size_sweep_digits.csv"
 UPDATES = 1000
 WIDTHS, DEPTHS, DEPTHS_WIDTH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024), (0, 2, 3, 4, 6, 8), 64
-COLUMNS = "width,depth,parameters,training_digits,seed,train_error,test_error,test_loss"
+COLUMNS = "width depth parameters training_digits seed train_error test_error test_loss".split()
 
 
 def train_and_score(width, depth, count, seed, digits):
@@ -44,19 +42,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     seeds = parser.parse_args().seeds
-    load_torch().set_num_threads(1)
+    load_torch(threads=1)
     digits = load_digits()
-    if not FILE.exists():
-        FILE.write_text(
-            "# command: python experiments/size_sweep_digits.py (seeds 0 to 4)\n"
-            f"# hardware: one thread of {os.cpu_count()} CPU cores ({platform.machine()}); {digits.source}\n"
-            f"# {UPDATES:,} updates of 64 digits each; test_loss: cross-entropy in nats; depth 0: logistic regression\n"
-            f"{COLUMNS}\n",
-            encoding="utf-8",
-        )
-    with FILE.open(encoding="utf-8") as opened:
-        rows = list(csv.DictReader(line for line in opened if not line.startswith("#")))
-    done = {tuple(int(row[key]) for key in ("width", "depth", "training_digits", "seed")) for row in rows}
+    head = [
+        "# command: python experiments/size_sweep_digits.py (seeds 0 to 4)",
+        f"# hardware: one thread of {os.cpu_count()} CPU cores ({platform.machine()}); {digits.source}",
+        f"# {UPDATES:,} updates of 64 digits each; test_loss: cross-entropy in nats; depth 0: logistic regression",
+    ]
+    rows = start_sweep("size_sweep_digits", head, COLUMNS)
+    done = {tuple(row[key] for key in ("width", "depth", "training_digits", "seed")) for row in rows}
     shapes = [(width, 1) for width in WIDTHS] + [(DEPTHS_WIDTH, depth) for depth in DEPTHS]
     for seed in seeds:
         for count in (4000, 100):
@@ -65,8 +59,7 @@ def main():
                     continue
                 start = time.perf_counter()
                 row = train_and_score(width, depth, count, seed, digits)
-                with FILE.open("a", encoding="utf-8", newline="") as opened:
-                    csv.writer(opened, lineterminator="\n").writerow(row)
+                append_rows("size_sweep_digits", [row])
                 print(f"{time.perf_counter() - start:.1f} s", row, flush=True)
 
 

@@ -10,11 +10,9 @@ to start afresh.
 """
 
 import argparse
-import csv
 import os
 import platform
 import time
-from pathlib import Path
 
 from course_utils.library_text import encode_text, load_library_text
 from course_utils.runtime import load_torch
@@ -27,12 +25,13 @@ from course_utils.small_models import (
     count_parameters,
     train_language_model,
 )
+from course_utils.sweeps import append_rows, start_sweep
 
-FILE = Path(__file__).resolve().parent / "results" / "size_sweep_text.csv"
 UPDATES, EVERY = 600, 100
 VALIDATION, TEST = slice(0, 4_000), slice(4_000, 12_000)
 SMALL = 4_000  # characters of the small training text
-COLUMNS = "model,width,layers,heads,parameters,distinct_characters,seed,update,train_bits,validation_bits,test_bits"
+COLUMNS = "model width layers heads parameters distinct_characters seed update".split()
+COLUMNS += ["train_bits", "validation_bits", "test_bits"]
 
 
 def train_and_score(name, distinct, seed, text):
@@ -59,20 +58,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     seeds = parser.parse_args().seeds
-    load_torch().set_num_threads(1)
+    load_torch(threads=1)
     text = load_library_text()
-    if not FILE.exists():
-        FILE.write_text(
-            "# command: python experiments/size_sweep_text.py (seeds 0, 1, 2)\n"
-            f"# hardware: one thread of {os.cpu_count()} CPU cores ({platform.machine()}); "
-            f"text: {text.source}, {len(text.train):,} characters for training\n"
-            f"# each update: {LANGUAGE_BATCH} pieces of {CONTEXT} characters; bits: cross-entropy, bits a character\n"
-            f"{COLUMNS}\n",
-            encoding="utf-8",
-        )
-    with FILE.open(encoding="utf-8") as opened:
-        rows = list(csv.DictReader(line for line in opened if not line.startswith("#")))
-    done = {(row["model"], int(row["distinct_characters"]), int(row["seed"])) for row in rows}
+    head = [
+        "# command: python experiments/size_sweep_text.py (seeds 0, 1, 2)",
+        f"# hardware: one thread of {os.cpu_count()} CPU cores ({platform.machine()}); "
+        f"text: {text.source}, {len(text.train):,} characters for training",
+        f"# each update: {LANGUAGE_BATCH} pieces of {CONTEXT} characters; bits: cross-entropy, bits a character",
+    ]
+    rows = start_sweep("size_sweep_text", head, COLUMNS)
+    done = {(row["model"], row["distinct_characters"], row["seed"]) for row in rows}
     for seed in seeds:
         for distinct in (len(text.train), SMALL):
             for name in LANGUAGE_MODELS:
@@ -80,8 +75,7 @@ def main():
                     continue
                 start = time.perf_counter()
                 found = train_and_score(name, distinct, seed, text)
-                with FILE.open("a", encoding="utf-8", newline="") as opened:
-                    csv.writer(opened, lineterminator="\n").writerows(found)
+                append_rows("size_sweep_text", found)
                 print(f"{time.perf_counter() - start:.0f} s", found[-1], flush=True)
 
 

@@ -1,14 +1,14 @@
 """The stored sweeps on pretraining: complete, possible, and made by the functions that the lesson shows."""
 
 import ast
-import csv
 from itertools import product
 
 import pytest
 
 from course_utils.notebooks import NOTEBOOKS, ROOT, read_notebook
+from course_utils.sweeps import read_sweep
 
-RESULTS, LESSON = ROOT / "experiments" / "results", NOTEBOOKS / "02_core_concepts.ipynb"
+LESSON = NOTEBOOKS / "02_core_concepts.ipynb"
 LABELS = (1, 3, 10, 30, 100, 300)
 SHARED = {
     "pretraining_images": "as_photographs choose_labelled build_body predict fit_head forward_flops train permute",
@@ -16,33 +16,24 @@ SHARED = {
 }
 
 
-def read(name):
-    """Return the comment lines and the rows of a stored sweep; the head has to say how it was made."""
-    lines = (RESULTS / f"{name}.csv").read_text(encoding="utf-8").splitlines()
-    comments = [line for line in lines if line.startswith("#")]
-    for word in (f"command: python experiments/{name}.py", "seeds: 0 to ", "hardware: ", "data: "):
-        assert any(word in line for line in comments), f"{name}: its head does not say {word!r}"
-    return list(csv.DictReader(line for line in lines if not line.startswith("#")))
-
-
 def assert_possible(rows, key, score):
     """Assert that scores are shares, and that each run's costs grow until its one last row."""
     runs = {}
     for row in rows:
-        assert 0 <= float(row[score]) <= 1 and float(row["seconds"]) >= 0 and float(row["flops"]) > 0
+        assert 0 <= row[score] <= 1 and row["seconds"] >= 0 and row["flops"] > 0
         runs.setdefault(tuple(row[name] for name in key), []).append(row)
     for found in runs.values():
         for unit in ("flops", "seconds"):
-            costs = [float(row[unit]) for row in found]
+            costs = [row[unit] for row in found]
             assert costs == sorted(costs)
-        assert [row["last"] for row in found] == ["0"] * (len(found) - 1) + ["1"]
+        assert [row["last"] for row in found] == [0] * (len(found) - 1) + [1]
     return runs
 
 
 def test_image_sweep_is_complete_and_possible():
-    rows = read("pretraining_images")
+    rows = read_sweep("pretraining_images")
     runs = assert_possible(rows, ("task", "method", "labels", "seed", "split", "rate"), "accuracy")
-    found = [(task, method, int(n), int(seed)) for task, method, n, seed, split, _ in runs if split == "test"]
+    found = [(task, method, n, seed) for task, method, n, seed, split, _ in runs if split == "test"]
     wide = [("digits", "features"), ("digits", "convolutional")]
     wide += [("permuted", method) for method in ("features", "pixels", "dense")]
     expected = [(*way, n, seed) for way, n, seed in product(wide, LABELS, range(5))]
@@ -50,20 +41,19 @@ def test_image_sweep_is_complete_and_possible():
     expected += [("digits", *point) for point in deep]
     assert sorted(found) == sorted(expected)
     layers = {(method, seed) for _, method, _, seed, _, _ in runs if method.startswith("layer ")}
-    assert len(layers) == 8 * 3 and {seed for _, seed in layers} == {"100", "101", "102"}
-    assert all(float(row["accuracy"]) > 0.9 for row in rows if (row["method"], row["labels"]) == ("fine-tuned", "10"))
+    assert len(layers) == 8 * 3 and {seed for _, seed in layers} == {100, 101, 102}
+    assert all(row["accuracy"] > 0.9 for row in rows if (row["method"], row["labels"]) == ("fine-tuned", 10))
 
 
 def test_text_sweep_is_complete_and_possible():
-    runs = assert_possible(read("pretraining_text"), ("way", "pairs", "seed", "rate", "split"), "exact_match")
+    runs = assert_possible(read_sweep("pretraining_text"), ("way", "pairs", "seed", "rate", "split"), "exact_match")
     ways = ("pretrained", "from scratch")
-    found = [(way, int(pairs), int(seed)) for way, pairs, seed, _, split in runs if split == "test"]
+    found = [(way, pairs, seed) for way, pairs, seed, _, split in runs if split == "test"]
     assert sorted(found) == sorted(product(ways, (300, 3000), range(3)))
-    tuned = [(way, float(rate), int(seed)) for way, _, seed, rate, split in runs if split == "validation"]
+    tuned = [(way, rate, seed) for way, _, seed, rate, split in runs if split == "validation"]
     assert sorted(tuned) == sorted(product(ways, (3e-4, 1e-3), [100]))
 
 
-@pytest.mark.skipif(not LESSON.exists(), reason="chapter 2 is not there yet")
 @pytest.mark.parametrize("name", SHARED)
 def test_the_lesson_shows_the_functions_that_made_it(name):
     def functions(source):

@@ -78,6 +78,15 @@ def test_threads_that_a_person_has_set_are_kept():
         torch.set_num_threads(before)
 
 
+def test_the_first_who_loads_torch_sets_its_threads():
+    result = run_python(
+        "from course_utils.runtime import load_torch, load_transformers\n"
+        "load_torch(threads=1), load_transformers(), load_torch(threads=2)\n"
+        "import torch\nprint('threads', torch.get_num_threads())"
+    )
+    assert result.stdout.endswith("threads 1\n"), result.stderr
+
+
 ASK_FOR_TORCH = """
 import sys
 from course_utils.runtime import load_torch
