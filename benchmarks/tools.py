@@ -7,8 +7,8 @@ Adam, float32, one thread an operation. Each form runs in a process of its own, 
 the forms take turns, repeat by repeat. A time is milliseconds an update: the median of the steps after the first, then
 of the repeats; a ratio is against eager PyTorch in the same repeat. "First" is the first update in seconds, with all
 tracing and compiling. Memory is the process's peak. Keras is measured by train_on_batch. The forms with torch.compile
-(of the model, not of Adam) need a C++ compiler; without one they are left out. The losses of the last step must agree
-within 2 %, or the script stops.
+(of the model, not of Adam) need a C++ compiler; without one they are left out. The losses of the third update must
+agree within 1 %, or the script stops (later ones need not: rounding grows).
 """
 
 import argparse
@@ -139,20 +139,20 @@ def make_step(form, task):
 
 
 def run_form(form, steps):
-    """Print as JSON, for each task, [first update in seconds, milliseconds an update, loss, peak MB so far]."""
+    """Print as JSON, for each task, [first update in seconds, milliseconds an update, third loss, peak MB so far]."""
     import resource
 
     found = {}
     for name, task in TASKS.items():
         if form.startswith("transformers") and len(task) == 1:
             continue
-        step, seconds = make_step(form, task), []
+        step, seconds, losses = make_step(form, task), [], []
         for _ in range(steps + 1):
             start = time.perf_counter()
-            loss = step()
+            losses.append(step())
             seconds.append(time.perf_counter() - start)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-        found[name] = seconds[0], 1000 * median(seconds[1:]), loss, peak
+        found[name] = seconds[0], 1000 * median(seconds[1:]), losses[2], peak
     print(json.dumps(found))
 
 
@@ -173,8 +173,8 @@ def main():
     parser.add_argument("--steps", type=int, default=20, help="updates that count in each run (20)")
     parser.add_argument("--form", choices=FORMS, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.repeats < 1 or options.steps < 1:
-        parser.error(f"--repeats, --steps: found {options.repeats} and {options.steps}, expected at least 1")
+    if options.repeats < 1 or options.steps < 2:
+        parser.error(f"--repeats, --steps: found {options.repeats} and {options.steps}, expected at least 1 and 2")
     if options.form:
         return run_form(options.form, options.steps)
     compiler = next(filter(None, map(shutil.which, (os.environ.get("CXX") or "g++", "clang++"))), None)
@@ -186,7 +186,7 @@ def main():
     runs = [{form: start_form(form, options.steps) for form in forms} for _ in progress(range(options.repeats))]
     for task in TASKS:
         losses = [run[form][task][2] for run in runs for form in forms if task in run[form]]
-        if max(losses) - min(losses) > 0.02 * max(losses):
+        if max(losses) - min(losses) > 0.01 * max(losses):
             raise SystemExit(f"{task}: the losses differ, from {min(losses)} to {max(losses)}.")
         print(f"\n{task:28} {'ms':>8} {'ratio':>7} {'spread':>14} {'first, s':>9}")
         for form in forms:
