@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from kneser_ney import KneserNey
 from python_docs import load_documents
-from train_mini_gpt import MASK, SETTINGS, encode, hide, stream
+from train_mini_gpt import MASK, SETTINGS, encode, held_out_text, hide, stream
 from transformers import GPT2LMHeadModel, ModernBertForMaskedLM, PreTrainedTokenizerFast
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,11 +68,10 @@ def summary(losses, characters):
 def training_modules(work, tokenizer, sha256):
     """Return the tokens of the training part if this Python (or `work`) has the text that was trained on, else None."""
     path = work / "documents.json"
-    parts = json.loads(path.read_text(encoding="utf-8"))["parts"] if path.exists() else load_documents().parts
-    text = "".join(text + "\n\n" for texts in parts["test"].values() for text in texts)
-    if hashlib.sha256(text.encode()).hexdigest() != sha256:
+    documents = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"parts": load_documents().parts}
+    if hashlib.sha256(held_out_text(documents).encode()).hexdigest() != sha256:
         return None
-    return encode(parts["train"], tokenizer)
+    return encode(documents["parts"]["train"], tokenizer)
 
 
 def score_n_gram(modules, tokens, vocabulary, characters):

@@ -224,6 +224,8 @@ def test_an_error_in_one_part_reaches_the_caller():
         search_in_parts(search, np.array([[0], [1]]), np.ones((2, 1), int), PAD, parts=2)
     with pytest.raises(ValueError, match="parts: found 0"):
         search_in_parts(search, np.array([[0]]), np.ones((1, 1), int), PAD, parts=0)
+    with pytest.raises(ValueError, match="multiple: found 0"):
+        search_in_parts(search, np.array([[0]]), np.ones((1, 1), int), PAD, multiple=0)
 
 
 @pytest.mark.parametrize("name", ["rows", "beams", "max_new_tokens"])

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from course_utils.data import DataError
-from course_utils.library_text import ALPHABET, decode_text, encode_text, load_library_text
+from course_utils.library_text import (
+    ALPHABET,
+    decode_text,
+    encode_text,
+    load_library_text,
+    prose_paragraphs,
+    read_topics,
+)
 
 PROSE = "This paragraph is long enough to count as English prose number {}, and it is kept."
 
@@ -80,3 +87,25 @@ def test_encoding_and_decoding_are_inverse():
 def test_other_characters_are_refused(wrong):
     with pytest.raises(ValueError, match="text: found"):
         encode_text(wrong)
+
+
+def test_a_paragraph_is_joined_to_one_line_and_kept_only_if_it_is_prose():
+    long = PROSE.format(7)
+    text = f"  {long[:30]}\n  {long[30:]}\n\nToo short.\n\n>>> {long}\n\n"
+    text += "x = 1; y = [2, 3, 4, 5, 6]; z = 7 * 8 / 9 + 10 - 11\n"
+    assert list(prose_paragraphs(text)) == [long[:30].strip() + " " + long[30:].strip()]
+    assert list(prose_paragraphs(long, shortest=len(long) + 1)) == []
+    assert list(prose_paragraphs(long, fewest_words=len(long.split()))) == [long]
+    assert list(prose_paragraphs(long, fewest_words=len(long.split()) + 1)) == []
+    assert list(prose_paragraphs("")) == []
+
+
+def test_topics_are_read_without_running_the_file_and_sorted(tmp_path):
+    assert read_topics(tmp_path) == []
+    (tmp_path / "pydoc_data").mkdir()
+    file = tmp_path / "pydoc_data" / "topics.py"
+    file.write_text("topics = {'with': 'A with text.', 'if': 'An if text.'}\n", encoding="utf-8")
+    assert read_topics(tmp_path) == [("topic if", "An if text."), ("topic with", "A with text.")]
+    file.write_text("topics = {'if': open('x', 'w')}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="malformed"):
+        read_topics(tmp_path)

@@ -267,6 +267,16 @@ def test_tokens_stay_the_same_where_xla_compiles_the_search(mini):
         mini.model.generate(ids, mask, 40, num_beams=2, jit_compile=True)
 
 
+def test_searching_in_parts_changes_neither_tokens_nor_scores(mini, monkeypatch):
+    ids, mask = next(mini.batches(8))
+    greedy = mini.model.generate(ids, mask, 40)
+    beams, scores = mini.model.generate(ids, mask, 40, num_beams=2, return_scores=True)
+    monkeypatch.setattr(mini.model, "parts", 3)
+    assert np.array_equal(mini.model.generate(ids, mask, 40), greedy)
+    found, values = mini.model.generate(ids, mask, 40, num_beams=2, return_scores=True)
+    assert np.array_equal(found, beams) and np.allclose(values, scores, atol=1e-4)
+
+
 def test_greedy_tokens_equal_transformers_where_texts_are_cut_and_without_a_mask(mini):
     ids, _ = next(mini.batches(16))
     for length in (1, 7):
