@@ -11,11 +11,12 @@ import sysconfig
 import tempfile
 import traceback
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["BASES", "VERDICTS", "claim", "expect_error", "load_claims"]
+__all__ = ["BASES", "VERDICTS", "Settled", "claim", "expect_error", "load_claims", "read_box"]
 
 VERDICTS = ("holds", "holds with a caveat", "does not hold")
 BASES = ("measured", "cited")
@@ -28,6 +29,22 @@ _MARKS = {
     "error": ("✘", "#56B4E9"),
 }
 _MESSAGE_LINES, _MESSAGE_CHARACTERS = 5, 500
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A claim and what became of it. As a cell's last line it shows nothing: `claim` has shown its box."""
+
+    id: str
+    statement: str
+    verdict: str
+    basis: str
+    evidence: str
+    caveat: str | None
+    source: str | None
+
+    def _ipython_display_(self):
+        """Show nothing."""
 
 
 def load_claims():
@@ -57,6 +74,11 @@ def claim(id, statement, *, check, measured, verdict, caveat=None, basis="measur
         Whether the evidence was measured here or rests on a primary source.
     source : str, optional
         Reference; needed when `basis` is "cited".
+
+    Returns
+    -------
+    Settled
+        The same, for chapter 8's ledger.
 
     Raises
     ------
@@ -92,6 +114,30 @@ def claim(id, statement, *, check, measured, verdict, caveat=None, basis="measur
     if source is not None:
         rows.append(("Source", source))
     _show(_Box(f"Claim {id}", verdict, f"{verdict} ({basis})", rows))
+    return Settled(id, statement, verdict, basis, measured, caveat, source)
+
+
+def read_box(text):
+    """Return the `Settled` that a stored box shows as plain text; None where the text is not a claim's box.
+
+    Raises ValueError when the text begins like a box and is damaged.
+    """
+    if not text.startswith("Claim "):
+        return None
+    heading = re.match(r"Claim (\S+): . (.+) \((\w+)\)$", text.split("\n")[0])
+    rows = dict(line.split(": ", 1) for line in re.split(r"\n  (?! )", text)[1:] if ": " in line)
+    evidence = rows.get("Measured here", rows.get("Evidence"))
+    if not heading or heading[2] not in VERDICTS or heading[3] not in BASES or not evidence:
+        raise ValueError(f"text: found a claim's box that cannot be read: {text[:200]!r}. Execute its notebook again.")
+    return Settled(
+        heading[1],
+        rows.get("The document says", ""),
+        heading[2],
+        heading[3],
+        evidence,
+        rows.get("Caveat", rows.get("Instead")),
+        rows.get("Source"),
+    )
 
 
 def expect_error(error_type, snippet, namespace=None):

@@ -9,11 +9,12 @@ from course_utils.notebooks import NOTEBOOKS, read_notebook
 __all__ = ["load_definitions"]
 
 
-def load_definitions(notebook, names):
+def load_definitions(notebook, names, given=None):
     """Return the named functions and classes of a notebook, without running the notebook.
 
     Only the definitions themselves, the definitions that they use and the imports that these use are executed. A
-    definition that needs anything else, such as a variable of a cell, fails with a NameError when it is called.
+    definition that needs anything else, such as a variable of a cell, must find it in `given`, or fails with a
+    NameError.
 
     Parameters
     ----------
@@ -21,6 +22,8 @@ def load_definitions(notebook, names):
         The stem of a chapter in `notebooks/`, such as "03_core_algorithms", or the path of an .ipynb file.
     names : sequence of str
         What to take.
+    given : dict, optional
+        Names that the cells take from elsewhere, such as {"torch": torch}, and their values.
 
     Returns
     -------
@@ -59,6 +62,6 @@ def load_definitions(notebook, names):
         needed.add(name)
     body = [node for name, node in imports.items() if name in needed]
     body += [node for name, node in definitions.items() if name in needed]  # in reading order
-    namespace = {"__name__": f"definitions of {path}"}
+    namespace = {**(given or {}), "__name__": f"definitions of {path}"}
     exec(compile(ast.Module(body, type_ignores=[]), str(path), "exec"), namespace)
     return SimpleNamespace(**{name: namespace[name] for name in names})

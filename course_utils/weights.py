@@ -107,6 +107,18 @@ WEIGHTS = {
             licence="Trained on the documentation of Python's standard library, PSF-2.0",
             source="mini-BERT, trained by experiments/train_mini_gpt.py (models/mini_bert/README.md)",
         ),
+        WeightFile(
+            name="mini_t5_numbers",
+            package=None,
+            path="mini_t5_numbers/correction.safetensors",
+            install="git checkout -- models/mini_t5_numbers",
+            sha256="7560a5c25ddbafbdaec2a17a1a561fdde8c47b127bfad4e13fe4bca9caf44fe9",
+            bytes=468_240,
+            parameters=229_376,
+            licence="CC BY 4.0, trained on numbers in words; belongs to mini-T5, see there",
+            source="a low-rank correction of mini-T5 that writes numbers in words, trained by "
+            "experiments/adapt_mini_t5.py (models/mini_t5_numbers/README.md)",
+        ),
     )
 }
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from course_utils import evidence
-from course_utils.evidence import VERDICTS, claim, expect_error, load_claims
+from course_utils.evidence import VERDICTS, claim, expect_error, load_claims, read_box
 
 SANITISER = r" *≈[^\s<|]+ *"  # what the notebook tests mask
 
@@ -59,9 +59,11 @@ def test_claims_load_from_another_folder(tmp_path, monkeypatch):
 # --- claim ----------------------------------------------------------------------------------------------------------
 
 
-def test_returns_nothing_and_shows_one_box(boxes):
-    assert settle() is None
-    assert settle(check=np.bool_(True)) is None
+def test_returns_what_it_shows_in_one_box(boxes):
+    settled = settle()
+    assert (settled.id, settled.verdict, settled.basis) == ("4.1", "holds", "measured")
+    assert read_box(repr(boxes[0])) == settled
+    assert settle(check=np.bool_(True)) == settled
     assert len(boxes) == 2
 
 

@@ -1,0 +1,108 @@
+"""Ask the questions of the self-test, check the answers on this machine, and explain what was wrong; the glossary."""
+
+import csv
+import importlib.resources
+import json
+from dataclasses import dataclass
+
+__all__ = ["Question", "Term", "check_answers", "load_glossary", "load_questions", "show_questions"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question about a chapter's section: options by letter, the right letter, and why each is right or wrong."""
+
+    number: int
+    chapter: int
+    section: str
+    text: str
+    options: dict[str, str]
+    right: str
+    reasons: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Term:
+    """A term of the glossary, and the heading under which a chapter teaches it."""
+
+    term: str
+    definition: str
+    notebook: str
+    heading: str
+
+    @property
+    def link(self):
+        """Return the link to the heading, as JupyterLab names it."""
+        return f"{self.notebook}.ipynb#{self.heading.replace(' ', '-')}"
+
+
+def load_glossary():
+    """Return the terms of the glossary as a tuple of `Term`, in alphabetical order."""
+    text = importlib.resources.files("course_utils").joinpath("files", "glossary.csv").read_text(encoding="utf-8")
+    return tuple(Term(**row) for row in csv.DictReader(text.splitlines()))
+
+
+def load_questions():
+    """Return all questions as a tuple of `Question`, numbered from 1, in the order of the chapters."""
+    text = importlib.resources.files("course_utils").joinpath("files", "self_test.json").read_text(encoding="utf-8")
+    return tuple(
+        Question(
+            number,
+            entry["chapter"],
+            entry["section"],
+            entry["question"],
+            {letter: option["text"] for letter, option in entry["options"].items()},
+            entry["right"],
+            {letter: option["why"] for letter, option in entry["options"].items()},
+        )
+        for number, entry in enumerate(json.loads(text), 1)
+    )
+
+
+def show_questions(chapter):
+    """Print the questions of one chapter (int) with their options."""
+    chosen = [question for question in load_questions() if question.chapter == chapter]
+    if not chosen:
+        raise ValueError(f"chapter: found {chapter!r}, expected one with questions: 1 to 7.")
+    for question in chosen:
+        print(f"{question.number}. {question.text}")
+        print(*(f"   {letter}) {option}" for letter, option in question.options.items()), sep="\n")
+
+
+def check_answers(answers):
+    """Print for each wrong answer why it is wrong and where its matter is taught, then the score by chapter.
+
+    Parameters
+    ----------
+    answers : dict
+        Number of a question to the letter chosen: {1: "b", 2: "c"}. Questions may be left out.
+
+    Returns
+    -------
+    dict
+        Chapter to (right answers, questions answered).
+
+    Raises
+    ------
+    ValueError
+        When there is no such question or option.
+    """
+    questions, score = {question.number: question for question in load_questions()}, {}
+    for number, letter in answers.items():
+        if number not in questions:
+            raise ValueError(f"answers: found the question {number!r}, expected 1 to {len(questions)}.")
+        question = questions[number]
+        if letter not in question.options:
+            letters = ", ".join(question.options)
+            raise ValueError(f"answers: found {letter!r} for question {number}, expected one of {letters}.")
+        right, asked = score.get(question.chapter, (0, 0))
+        score[question.chapter] = right + (letter == question.right), asked + 1
+        if letter != question.right:
+            print(f"{number}. Not {letter}: {question.reasons[letter]}")
+            print(f"   Right is {question.right}: {question.reasons[question.right]}")
+            print(f"   Taught in chapter {question.chapter}, section {question.section}.")
+    for chapter, (right, asked) in sorted(score.items()):
+        print(f"chapter {chapter}: {right} of {asked} right")
+    if not score:
+        print(f"No answer yet. There are {len(questions)} questions.")
+    return score

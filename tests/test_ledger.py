@@ -1,0 +1,86 @@
+"""The ledger holds what the stored chapters say: each claim once, in the list's words, and chapter 8 shows the same."""
+
+import nbformat
+import pytest
+
+from course_utils.evidence import Settled, claim, load_claims, read_box
+from course_utils.ledger import read_ledger
+from course_utils.notebooks import NOTEBOOKS, NotebookError, read_notebook
+
+
+def test_every_claim_is_settled_exactly_once():
+    assert [entry.settled.id for entry in read_ledger()] == list(load_claims())
+
+
+def test_chapter_8_shows_what_the_chapters_say():
+    shown = {}
+    for cell in read_notebook(NOTEBOOKS / "08_faq.ipynb").cells:
+        for output in cell.get("outputs", []):
+            for line in str(output.get("data", {}).get("text/markdown", "")).splitlines():
+                fields = [field.strip() for field in line.strip("|").split("|")]
+                if fields[0] in load_claims() and len(fields) == 5:
+                    assert shown.setdefault(fields[0], fields[1:]) == fields[1:]
+    for entry in read_ledger():
+        settled = entry.settled
+        where = f"[{entry.notebook[:2]}]("
+        assert shown[settled.id][:3] == [settled.statement, settled.verdict, settled.basis]
+        assert shown[settled.id][3].startswith(where)
+
+
+def test_links_lead_to_headings_that_exist():
+    for entry in read_ledger():
+        notebook, _, anchor = entry.link.partition("#")
+        lines = [line for cell in read_notebook(NOTEBOOKS / notebook).cells for line in cell.source.splitlines()]
+        headings = [line.lstrip("# ").replace(" ", "-") for line in lines if line.startswith("#")]
+        assert not anchor or anchor in headings
+
+
+STATEMENT = "The interpretability of large models is a challenge."
+BOX = f"Claim 7.2: ✔ holds (measured)\n  The document says: {STATEMENT}\n  Measured here: ≈0.2 in\n    two lines"
+
+
+def chapter(folder, name, boxes):
+    cells = [nbformat.v4.new_markdown_cell("## 1.1 Why?")]
+    for box in boxes:
+        output = nbformat.v4.new_output("display_data", {"text/plain": box})
+        cells.append(nbformat.v4.new_code_cell("claim(…)", outputs=[output], execution_count=1))
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / name)
+
+
+def test_a_box_is_read_as_it_was_shown(tmp_path):
+    chapter(tmp_path, "07_trends.ipynb", ["no box", BOX])
+    (entry,) = read_ledger(folder=tmp_path)
+    assert entry.settled == Settled("7.2", STATEMENT, "holds", "measured", "≈0.2 in\n    two lines", None, None)
+    assert (entry.notebook, entry.link) == ("07_trends", "07_trends.ipynb#1.1-Why?")
+
+
+def test_what_is_settled_here_replaces_the_stored_box(tmp_path):
+    chapter(tmp_path, "07_trends.ipynb", [BOX])
+    here = claim("7.2", STATEMENT, check=True, measured="anew", verdict="holds")
+    (entry,) = read_ledger([here], tmp_path)
+    assert entry.settled is here and entry.settled.evidence == "anew"
+
+
+@pytest.mark.parametrize(
+    ("boxes", "message"),
+    [
+        ([BOX, BOX], "claim 7.2: settled in 07_trends and again in 07_trends"),
+        ([BOX.replace(STATEMENT, "Nothing.")], "claim 7.2: 07_trends says 'Nothing.'"),
+        ([BOX.replace("7.2", "9.9")], "claim 9.9"),
+        ([BOX.replace("holds", "hovers")], "cannot be read"),
+        (["Claim 7.2: ✔ holds (measured)"], "cannot be read"),
+    ],
+)
+def test_damaged_and_double_boxes_are_refused(tmp_path, boxes, message):
+    chapter(tmp_path, "07_trends.ipynb", boxes)
+    with pytest.raises(ValueError, match=message):
+        read_ledger(folder=tmp_path)
+
+
+def test_a_folder_without_chapters_is_refused(tmp_path):
+    with pytest.raises(NotebookError, match="found no chapter"):
+        read_ledger(folder=tmp_path)
+
+
+def test_texts_that_are_no_box_are_left_alone():
+    assert read_box("Claims are settled") is None and read_box("") is None

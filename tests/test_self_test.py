@@ -1,0 +1,96 @@
+"""The self-test explains every wrong answer, hides no pattern, and its sections and the glossary's links exist."""
+
+import re
+from collections import Counter
+
+import pytest
+
+from course_utils.notebooks import NOTEBOOKS, list_notebooks, read_notebook
+from course_utils.self_test import check_answers, load_glossary, load_questions, show_questions
+
+QUESTIONS = load_questions()
+
+
+def sections(notebook):
+    """Return {heading: text of its section, code included} of a chapter."""
+    found, heading = {}, ""
+    for cell in read_notebook(NOTEBOOKS / f"{notebook}.ipynb").cells:
+        for line in cell.source.splitlines():
+            if cell.cell_type == "markdown" and line.startswith("#"):
+                heading = line.strip("# ")
+                found.setdefault(heading, heading + "\n")
+            elif heading:
+                found[heading] += line + "\n"
+    return found
+
+
+def test_there_are_enough_questions_and_each_option_is_explained():
+    assert len(QUESTIONS) >= 30 and {question.chapter for question in QUESTIONS} == set(range(1, 8))
+    for question in QUESTIONS:
+        assert question.right in question.options and 3 <= len(question.options) <= 4
+        assert set(question.reasons) == set(question.options) and all(
+            len(why) > 10 for why in question.reasons.values()
+        )
+        assert len(set(question.options.values())) == len(question.options)
+    assert len({question.text for question in QUESTIONS}) == len(QUESTIONS)
+
+
+def test_the_right_letter_cannot_be_guessed():
+    counts = Counter(question.right for question in QUESTIONS)
+    assert max(counts.values()) <= 0.45 * len(QUESTIONS)
+    longest = [max(q.options, key=lambda letter: len(q.options[letter])) == q.right for q in QUESTIONS]
+    assert 0.2 < sum(longest) / len(QUESTIONS) < 0.5
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: str(question.number))
+def test_the_section_that_teaches_it_exists(question):
+    (path,) = [path for path in list_notebooks() if path.parent == NOTEBOOKS and int(path.name[:2]) == question.chapter]
+    assert any(re.match(re.escape(question.section) + r"\b", heading) for heading in sections(path.stem))
+
+
+def test_right_answers_are_counted_and_wrong_ones_explained(capsys):
+    right = {question.number: question.right for question in QUESTIONS}
+    assert all(good == asked for good, asked in check_answers(right).values())
+    assert "Not" not in capsys.readouterr().out
+    question = QUESTIONS[0]
+    wrong = next(letter for letter in question.options if letter != question.right)
+    assert check_answers({1: wrong}) == {question.chapter: (0, 1)}
+    printed = capsys.readouterr().out
+    assert question.reasons[wrong] in printed and question.reasons[question.right] in printed
+    assert f"chapter {question.chapter}, section {question.section}" in printed
+
+
+def test_no_answer_is_no_error(capsys):
+    assert check_answers({}) == {} and "No answer yet" in capsys.readouterr().out
+
+
+def test_wrong_calls_are_refused():
+    with pytest.raises(ValueError, match="the question 99"):
+        check_answers({99: "a"})
+    with pytest.raises(ValueError, match="found 'z' for question 1, expected one of a, b, c"):
+        check_answers({1: "z"})
+    with pytest.raises(ValueError, match="chapter: found 9"):
+        show_questions(9)
+
+
+def test_questions_of_a_chapter_are_shown_with_their_options(capsys):
+    show_questions(3)
+    printed = capsys.readouterr().out
+    for question in QUESTIONS:
+        assert (question.text in printed) == (question.chapter == 3)
+
+
+TERMS = load_glossary()
+
+
+def test_the_glossary_is_in_order_and_has_no_term_twice():
+    names = [term.term.lower() for term in TERMS]
+    assert names == sorted(names) and len(set(names)) == len(names) >= 50
+
+
+@pytest.mark.parametrize("term", TERMS, ids=lambda term: term.term)
+def test_a_term_occurs_in_the_section_that_teaches_it(term):
+    found = sections(term.notebook)
+    assert term.heading in found, f"no heading {term.heading!r}"
+    assert term.term.lower() in found[term.heading].lower()
+    assert term.link == f"{term.notebook}.ipynb#{term.heading.replace(' ', '-')}"
