@@ -319,7 +319,7 @@ def _execute(path, notebook, seconds=CELL_SECONDS, watch=None):
 
 
 class _Watch:
-    """Sample the memory of this process's children in a thread: `peak` is the largest sum of resident bytes."""
+    """Sample the memory of this process's children in a thread: `peak` is the largest sum of bytes."""
 
     peak = 0
 
@@ -341,7 +341,7 @@ class _Watch:
             total = 0
             for child in me.children(recursive=True):
                 try:
-                    total += child.memory_info().rss
+                    total += getattr(child.memory_full_info(), "pss", child.memory_info().rss)
                 except psutil.NoSuchProcess:
                     continue  # it ended between the two calls
             self.peak = max(self.peak, total)
@@ -354,7 +354,8 @@ def measure(path):
     -------
     Measurement
         Wall seconds from the kernel's start to its end; peak resident memory in GB (10^9 bytes) of the kernel and all
-        its children, sampled ten times a second (pages shared by several processes count once for each).
+        its children, sampled ten times a second. On Linux pages that several processes share count once (PSS);
+        elsewhere once for each process.
     """
     path = Path(path)
     notebook = read_notebook(path)
