@@ -39,7 +39,8 @@ def main():
     head = [
         "# command: python experiments/speech_sweep.py",
         f"# hardware: one thread of {os.cpu_count()} CPU cores ({platform.machine()})",
-        "# Whisper tiny.en, int8, beam of 5; eSpeak NG at 150 words a minute, chosen on these same sentences; seeds: 7 for the hiss",
+        "# Whisper tiny.en, int8, beam of 5; eSpeak NG at 150 words a minute, chosen on these same sentences; "
+        "seeds: 7 for the hiss",
     ]
     rows = start_sweep("speech_sweep", head, COLUMNS)
     done = {(row["voice"], row["noise"], row["snr_db"], row["clip"]) for row in rows}
