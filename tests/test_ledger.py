@@ -5,7 +5,7 @@ import pytest
 
 from course_utils.evidence import Settled, claim, load_claims, read_box
 from course_utils.ledger import read_ledger
-from course_utils.notebooks import NOTEBOOKS, NotebookError, read_notebook
+from course_utils.notebooks import NOTEBOOKS, NotebookError, read_notebook, sanitise
 
 
 def test_every_claim_is_settled_exactly_once():
@@ -18,13 +18,14 @@ def test_chapter_8_shows_what_the_chapters_say():
         for output in cell.get("outputs", []):
             for line in str(output.get("data", {}).get("text/markdown", "")).splitlines():
                 fields = [field.strip() for field in line.strip("|").split("|")]
-                if fields[0] in load_claims() and len(fields) == 5:
+                if fields[0] in load_claims() and len(fields) == 6:
                     assert shown.setdefault(fields[0], fields[1:]) == fields[1:]
     for entry in read_ledger():
         settled = entry.settled
         where = f"[{entry.notebook[:2]}]("
-        assert shown[settled.id][:3] == [settled.statement, settled.verdict, settled.basis]
-        assert shown[settled.id][3].startswith(where)
+        statement, verdict, evidence, basis, link = shown[settled.id]
+        assert [statement, verdict, basis] == [settled.statement, settled.verdict, settled.basis]
+        assert sanitise(evidence) == sanitise(" ".join(settled.evidence.split())) and link.startswith(where)
 
 
 def test_links_lead_to_headings_that_exist():
