@@ -5,6 +5,7 @@ Chapters and the sweeps in `experiments/` share these functions, so that a store
 
 import math
 
+from course_utils.decoding import check_count
 from course_utils.library_text import ALPHABET
 from course_utils.runtime import load_torch, load_transformers
 
@@ -170,11 +171,22 @@ def train_language_model(model, tokens, updates, seed=0, watch=None, every=50, s
     -------
     list
         Pairs (update, what `watch` returned).
+
+    Raises
+    ------
+    ValueError
+        When the text is not longer than `CONTEXT`, or a number is out of range.
     """
     torch = load_torch()
-    tokens = torch.as_tensor(tokens).long()
+    check_count("updates", updates)
+    check_count("every", every)
+    if stop_after is not None:
+        check_count("stop_after", stop_after)
+    if learning_rate is not None and not learning_rate > 0:
+        raise ValueError(f"learning_rate: found {learning_rate!r}, expected a positive number, or leave it out.")
+    tokens = _check_text(tokens)
     random = torch.Generator().manual_seed(seed)
-    highest = learning_rate or 0.256 / model.config.n_embd
+    highest = 0.256 / model.config.n_embd if learning_rate is None else learning_rate
     optimiser = torch.optim.AdamW(model.parameters(), highest, weight_decay=0.01, fused=True)
     places, seen = torch.arange(CONTEXT + 1), []
     for update in range(1, (stop_after or updates) + 1):
@@ -195,14 +207,26 @@ def train_language_model(model, tokens, updates, seed=0, watch=None, every=50, s
 def bits_per_character(model, tokens):
     """Return the mean cross-entropy of a language model on a text, in bits for each character.
 
-    The text (n,) is cut into pieces of `CONTEXT` + 1 characters, each predicted from those before it in its piece.
+    The text (n,) is cut into pieces of `CONTEXT` + 1 characters, each predicted from those before it in its piece; a
+    text that is not longer than `CONTEXT` raises ValueError.
     """
     torch = load_torch()
-    tokens = torch.as_tensor(tokens).long()
+    tokens = _check_text(tokens)
     pieces = tokens[: len(tokens) // (CONTEXT + 1) * (CONTEXT + 1)].reshape(-1, CONTEXT + 1)
     with torch.inference_mode():
         total = sum(float(_cross_entropy(model, batch)) * len(batch) for batch in pieces.split(16))
     return total / len(pieces) / math.log(2)
+
+
+def _check_text(tokens):
+    """Return a text's tokens as an integer tensor (n,); it must be longer than what a model sees at once."""
+    tokens = load_torch().as_tensor(tokens).long()
+    if tokens.ndim != 1 or len(tokens) <= CONTEXT:
+        raise ValueError(
+            f"tokens: found the shape {tuple(tokens.shape)}, expected one row of more than {CONTEXT} numbers, "
+            "as encode_text returns it."
+        )
+    return tokens
 
 
 def _cross_entropy(model, pieces):

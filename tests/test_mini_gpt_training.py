@@ -120,10 +120,12 @@ def test_probabilities_equal_the_formulas(kneser_ney, tokens, order):
     assert model.probabilities(contexts, following) == pytest.approx(expected, rel=1e-10)
 
 
-def test_discounts_come_from_the_counts_of_counts(kneser_ney):
-    # Bigrams 01 three times, 10 twice, 12, 20 and 22 ... counted by hand: 01 ×3, 10 ×1, 11 ×2, 12 ×2, 20 ×2
-    model = kneser_ney(np.array([0, 1, 1, 2, 0, 1, 1, 2, 0, 1, 0]), 3, 2, modified=False)
-    assert model.discounts[2] == pytest.approx([1 / (1 + 2 * 3)] * 3)
+@pytest.mark.parametrize(("modified", "expected"), [(False, [1 / 7] * 3), (True, [1 / 7, 13 / 7, 17 / 7])])
+def test_discounts_come_from_the_counts_of_counts(kneser_ney, modified, expected):
+    # Bigrams by hand: 01 three times, 11, 12 and 20 twice, 10 once: n1 = 1, n2 = 3, n3 = 1. Nothing stands there four
+    # times; n4 counts as 1 at least. y = 1 / (1 + 2 * 3) = 1/7; 1 - 2 y 3 = 1/7; 2 - 3 y / 3 = 13/7; 3 - 4 y = 17/7.
+    model = kneser_ney(np.array([0, 1, 1, 2, 0, 1, 1, 2, 0, 1, 0]), 3, 2, modified=modified)
+    assert model.discounts[2] == pytest.approx(expected)
 
 
 def test_a_score_uses_all_that_precedes_a_token(kneser_ney, tokens):

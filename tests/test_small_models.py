@@ -77,3 +77,28 @@ def test_the_beginning_of_a_long_training_is_the_same_training():
     model = build_language_model(16, 1, 2)
     [(_, bits), *_] = train_language_model(model, PATTERN, 40, watch=lambda m: bits_per_character(m, PATTERN), every=10)
     assert beginning(40, 10) == bits != beginning(10, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"tokens": PATTERN[:CONTEXT]}, "tokens: found the shape \\(32,\\), expected one row of more than 32"),
+        ({"tokens": PATTERN[None]}, "tokens: found the shape"),
+        ({"updates": 0}, "updates: found 0"),
+        ({"stop_after": 0}, "stop_after: found 0"),
+        ({"every": 0}, "every: found 0"),
+        ({"learning_rate": 0}, "learning_rate: found 0"),
+        ({"learning_rate": float("nan")}, "learning_rate: found nan"),
+    ],
+)
+def test_language_training_refuses_what_it_cannot_use(arguments, message):
+    model = build_language_model(16, 1, 1)
+    before = [parameter.clone() for parameter in model.parameters()]
+    with pytest.raises(ValueError, match=message):
+        train_language_model(model, **{"tokens": PATTERN, "updates": 2, **arguments})
+    assert all((a == b).all() for a, b in zip(before, model.parameters(), strict=True))
+
+
+def test_a_text_that_is_too_short_is_not_scored():
+    with pytest.raises(ValueError, match="tokens: found the shape"):
+        bits_per_character(build_language_model(16, 1, 1), PATTERN[:CONTEXT])
