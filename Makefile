@@ -3,20 +3,33 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SITE_STAMP := $(VENV)/.installed-site
 
 # Notebooks are stored and tested in the offline profile, without network and without progress bars.
 OFFLINE := HF_HUB_OFFLINE=1 COURSE_PROFILE=offline COURSE_PROGRESS=off TF_CPP_MIN_LOG_LEVEL=3
 
 .DEFAULT_GOAL := help
-.PHONY: lab test notebooks lint help
+.PHONY: lab test test-browser site slides notebooks lint help
 
 lab: $(STAMP)  ## Open JupyterLab on chapter 4, in copies of your own (folder work/)
 	@$(BIN)/python -m course_utils
 	@$(BIN)/python -m course_utils lab
 
-test: $(STAMP)  ## Run all tests: helpers, rules of the notebooks, and every stored output (strict nbval)
+test: $(STAMP)  ## Test helpers, the notebooks' rules, and every stored output (strict nbval)
 	$(OFFLINE) $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout 120 \
 		--nbval-sanitize-with tests/nbval_sanitize.cfg tests notebooks
+
+test-browser: $(SITE_STAMP)  ## Test JupyterLab, the site and the slides in a browser (pictures: build/browser)
+	@$(FIND_BROWSER) > /dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null \
+		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium > /dev/null; } \
+		|| echo "No Chromium, Chrome or Edge was found: the tests that need one are skipped."
+	$(BIN)/python -m pytest -ra tests/browser
+
+site: $(SITE_STAMP)  ## Build the site from the stored notebooks, without a network (build/site)
+	$(BIN)/python -m course_utils.website
+
+slides: $(SITE_STAMP)  ## Make a deck of slides for each chapter (build/slides)
+	$(BIN)/python -m course_utils.slides
 
 notebooks: $(STAMP)  ## Execute the notebooks and store their outputs (PATHS=… for some, FRESH=1 to replace all)
 	$(BIN)/python -m course_utils.notebooks store $(if $(FRESH),--fresh) $(PATHS)
@@ -29,6 +42,14 @@ help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "The first run sets up .venv (some minutes, about 4 GB). PYTHON=python3.12 chooses another Python."
+
+FIND_BROWSER := command -v chromium || command -v chromium-browser || command -v google-chrome \
+	|| command -v google-chrome-stable || command -v microsoft-edge
+
+$(SITE_STAMP): $(STAMP) requirements-site.txt
+	@echo "Installing what the site, the slides and the browser tests need: a minute, and about 300 MB on the disk"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-site.txt
+	@touch $(SITE_STAMP)
 
 define CHECK_PYTHON
 import sys

@@ -657,10 +657,11 @@ def _copy_one(destination, name, content, record):
     return f"{key}: kept as you changed it; the course's new version is in {beside.name}"
 
 
-def open_lab(notebook="04_best_practice.ipynb", arguments=()):
+def open_lab(notebook="04_best_practice.ipynb", arguments=(), destination="work"):
     """Make the learner's copies, open JupyterLab on one of them, and return JupyterLab's exit status.
 
-    JupyterLab keeps its token and listens on 127.0.0.1 only; `arguments` are handed to it.
+    JupyterLab keeps its token and listens on 127.0.0.1 only; `arguments` are handed to it. The copies lie in the
+    project's folder `destination`.
 
     Raises
     ------
@@ -671,9 +672,9 @@ def open_lab(notebook="04_best_practice.ipynb", arguments=()):
         names = ", ".join(path.name for path in list_notebooks())
         raise NotebookError(f"notebook: found {notebook!r}, expected one of {names}.")
     install_kernel_config()
-    for line in copy_for_learners():
+    for line in copy_for_learners(destination):
         print(line)
-    command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", *arguments, f"work/{notebook}"]
+    command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", *arguments, f"{destination}/{notebook}"]
     environment = {"JUPYTER_PREFER_ENV_PATH": "1", "TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
     settings = [os.environ.get("JUPYTER_CONFIG_PATH"), str(KERNEL_CONFIG.parent)]  # no question about online news
     environment["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, settings))

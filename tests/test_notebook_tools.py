@@ -400,7 +400,7 @@ def test_open_lab_names_the_notebooks_there_are():
 def test_open_lab_listens_on_this_machine_only_and_keeps_the_token(monkeypatch, stored):
     calls = []
     monkeypatch.setattr(notebooks, "NOTEBOOKS", stored.parent)
-    monkeypatch.setattr(notebooks, "copy_for_learners", lambda: ["01_toy.ipynb: copied"])
+    monkeypatch.setattr(notebooks, "copy_for_learners", lambda destination: ["01_toy.ipynb: copied"])
     monkeypatch.setattr(subprocess, "call", lambda command, **options: calls.append((command, options)) or 0)
     assert notebooks.open_lab(stored.name, ["--no-browser"]) == 0
     ((command, options),) = calls

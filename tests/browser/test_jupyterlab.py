@@ -1,0 +1,182 @@
+"""Learners meet JupyterLab: every notebook opens, chapters run, bars move, sliders answer, exercises say right or wrong.
+
+All that these tests do in JupyterLab is done with the keyboard.
+"""
+
+import re
+import time
+
+import pytest
+
+from course_utils.notebooks import NOTEBOOKS, list_notebooks, read_notebook
+
+NAMES = [path.relative_to(NOTEBOOKS).as_posix() for path in list_notebooks()]
+CELLS = "window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
+KERNEL = "window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel"
+UNDONE = "[...window.jupyterapp.shell.currentWidget.content.model.cells].some(c => c.executionCount === null)"
+LOOK_AT = {
+    "04": ("plot_images", "plot_confusion_matrix", 'claim(\n    "4.1"'),
+    "08": ('claim(\n    "8.1"', "in_table(text)"),
+}
+RUN_ALL = "Restart Kernel and Run All Cells"
+
+
+@pytest.fixture
+def open_notebook(open_page, lab):
+    """Return a function that opens a copy in JupyterLab and waits for its first cell and its kernel; stop the kernel."""
+    (address, token), pages = lab, []
+
+    def open_notebook(name):
+        page = open_page(1280, 900)
+        page.goto(f"{address}/{name}?token={token}&reset")
+        page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
+        wait_for(page, f"{KERNEL}?.status === 'idle'", 60)
+        pages.append(page)
+        return page
+
+    yield open_notebook
+    for page in pages:
+        page.evaluate(f"{KERNEL}.shutdown()")
+
+
+def wait_for(page, condition, seconds):
+    page.wait_for_function(condition, timeout=1000 * seconds)
+
+
+def command(page, words):
+    """Choose a command by typing its name into JupyterLab's command palette."""
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+Shift+C")
+    page.keyboard.type(words, delay=10)
+    page.locator(".lm-CommandPalette-item.lm-mod-active").first.wait_for(timeout=10_000)
+    page.keyboard.press("Enter")
+
+
+def is_running(page):
+    return page.evaluate(f"{KERNEL}.status !== 'idle' || {UNDONE}")
+
+
+def run_all(page, seconds, watch=lambda: None):
+    """Restart the kernel and run all cells, calling `watch` meanwhile; return the seconds it took."""
+    command(page, RUN_ALL)
+    page.locator(".jp-Dialog").wait_for(timeout=10_000)
+    page.keyboard.press("Enter")
+    page.locator(".jp-Dialog").wait_for(state="detached")
+    start = time.monotonic()
+    page.wait_for_timeout(2000)
+    while is_running(page):
+        assert time.monotonic() - start < seconds, "it still runs"
+        watch()
+        page.wait_for_timeout(200)
+    return time.monotonic() - start
+
+
+def outputs(page):
+    return [output for cell in page.evaluate(CELLS) for output in cell.get("outputs", [])]
+
+
+def text_of(value):
+    return "".join(value) if isinstance(value, list) else value
+
+
+def pictures(cells):
+    return sum(
+        mime.startswith("image/") for cell in cells for o in cell.get("outputs", []) for mime in o.get("data", {})
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_notebook_opens_without_a_complaint(open_notebook, shot, name):
+    page = open_notebook(name)
+    shot(page, "lab-" + name.replace("/", "-").removesuffix(".ipynb"))
+    title = read_notebook(NOTEBOOKS / name).cells[0].source.split("\n")[0].lstrip("# ")
+    assert page.locator(".jp-Notebook h1").first.inner_text().strip("¶\n ") == title
+    assert page.locator(".jp-Dialog").count() == 0
+    assert page.locator(".jp-RenderedMarkdown merror, .jp-RenderedMarkdown .MathJax_Error").count() == 0
+    assert page.refused == [] and page.script_errors == []
+
+
+@pytest.mark.parametrize(("name", "has_bars"), [("04_best_practice.ipynb", True), ("08_faq.ipynb", False)])
+def test_chapter_runs_from_top_to_bottom(open_notebook, shot, name, has_bars):
+    page, bars = open_notebook(name), set()
+
+    def watch():
+        for text in page.locator(".jp-OutputArea-output .widget-hbox, .jp-OutputArea-output .jupyter-widgets").all():
+            bars.update(re.findall(r"\d+%", text.text_content(timeout=1000) or "") if text.count() else [])
+
+    run_all(page, 240, watch)
+    found, stored = outputs(page), read_notebook(NOTEBOOKS / name).cells
+    for number, words in enumerate(LOOK_AT[name[:2]]):
+        select(page, next(i for i, cell in enumerate(stored) if words in cell.source))
+        page.wait_for_timeout(500)
+        shot(page, f"lab-ran-{name[:2]}-{number}")
+    assert [output for output in found if output["output_type"] == "error"] == []
+    assert [output for output in found if output.get("name") == "stderr"] == []  # TensorFlow's red noise
+    assert pictures(page.evaluate(CELLS)) == pictures(stored) and page.locator(".jp-OutputArea-error").count() == 0
+    printed = "".join(text_of(output.get("text", "")) for output in found)
+    assert "Not yet: Exercise 1" in printed
+    if has_bars:
+        assert len(bars) >= 3, f"the bars showed {sorted(bars)}: they did not move"
+    assert page.refused == [] and page.script_errors == []
+
+
+def test_exercise_says_wrong_and_right_to_a_learner_with_a_keyboard(open_notebook, shot):
+    page, name = open_notebook("04_best_practice.ipynb"), "04_best_practice.ipynb"
+    cells = read_notebook(NOTEBOOKS / name).cells
+    stub = next(i for i, cell in enumerate(cells) if "exercise" in cell.metadata.get("tags", []))
+    solution = next(
+        cell.source
+        for cell in read_notebook(NOTEBOOKS / "solutions" / name).cells
+        if cell.cell_type == "code" and cell.source.startswith(cells[stub].source.split("\n")[0])
+    )
+    wrong = solution.replace("permutation(n)", "permutation(n - 1)")
+    assert wrong != solution
+    page.locator(".jp-Notebook .jp-Cell").first.focus()
+    run_to(page, 2)
+    for text, word in ((wrong, "Not yet"), (solution, "Right")):
+        select(page, stub)
+        page.keyboard.press("Enter")
+        page.keyboard.press("Control+A")
+        page.keyboard.insert_text(text)
+        page.keyboard.press("Shift+Enter")
+        page.keyboard.press("Shift+Enter")
+        wait_for(page, f"{CELLS}[{stub + 1}].outputs.some(o => (o.text || '').toString().startsWith('{word}'))", 60)
+        shot(page, f"lab-exercise-{word.lower().replace(' ', '-')}")
+
+
+def select(page, index):
+    """Select a cell with the arrow keys."""
+    active = "window.jupyterapp.shell.currentWidget.content.activeCellIndex"
+    page.keyboard.press("Escape")
+    while (at := page.evaluate(active)) != index:
+        page.keyboard.press("ArrowDown" if at < index else "ArrowUp")
+        page.wait_for_timeout(20)
+
+
+def run_to(page, index):
+    """Run the cells up to an index, one by one, and wait for them."""
+    select(page, 0)
+    for _ in range(index + 1):
+        page.keyboard.press("Shift+Enter")
+    condition = f"{CELLS}.slice(0, {index + 1}).every(c => c.cell_type !== 'code' || c.execution_count !== null)"
+    wait_for(page, condition, 120)
+
+
+def test_calculator_answers_to_the_arrow_keys(open_notebook, shot):
+    page = open_notebook("02_core_concepts.ipynb")
+    cells = read_notebook(NOTEBOOKS / "02_core_concepts.ipynb").cells
+    calculator = next(i for i, cell in enumerate(cells) if "IntSlider" in cell.source)
+    page.locator(".jp-Notebook .jp-Cell").first.focus()
+    run_to(page, calculator)
+    select(page, calculator)
+    handle = page.locator(".widget-slider .noUi-handle").first
+    handle.wait_for(timeout=30_000)
+    before = page.locator(".widget-interact .widget-output").inner_text()
+    handle.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "before => document.querySelector('.widget-interact .widget-output').innerText !== before", arg=before
+    )
+    shot(page, "lab-calculator")
+    after = page.locator(".widget-interact .widget-output").inner_text()
+    assert "12 blocks" in before and "13 blocks" in after

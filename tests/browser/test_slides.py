@@ -1,0 +1,87 @@
+"""The slides, measured in a browser without a network: nothing overflows, nothing is missing, the speaker has notes."""
+
+import pytest
+
+from course_utils import slides
+from course_utils.notebooks import NOTEBOOKS, list_notebooks
+
+CHAPTERS = [path.stem for path in list_notebooks() if path.parent == NOTEBOOKS]
+READY = "window.Reveal && Reveal.isReady() && window.MathJax?.startup?.promise"
+# Each slide with all its fragments: how far its contents reach down and to the right, in pixels of a slide.
+MEASURE = """async () => {
+  await MathJax.startup.promise;
+  return Reveal.getSlides().map(slide => {
+    const {h, v} = Reveal.getIndices(slide);
+    Reveal.slide(h, v, 99);
+    fitFormulas();
+    const scale = Reveal.getScale(), box = slide.getBoundingClientRect();
+    let down = 0, right = 0;
+    for (const element of slide.querySelectorAll("*")) {
+      const formula = element.closest("mjx-container");
+      const inside = formula && element !== formula && element !== formula.firstElementChild;
+      if (element.closest("aside") || inside) continue;
+      const place = element.getBoundingClientRect();
+      if (place.width === 0) continue;
+      down = Math.max(down, (place.bottom - box.top) / scale);
+      right = Math.max(right, (place.right - box.left) / scale);
+    }
+    return {place: `${h + 1}.${v + 1}`, down, right, text: slide.innerText.slice(0, 60)};
+  });
+}"""
+
+
+@pytest.fixture(scope="session")
+def decks():
+    """Make the slides as `make slides` does, and return their folder."""
+    pytest.importorskip("sphinx_revealjs", reason="the slides' packages are not installed: see requirements-site.txt")
+    return slides.build().parent
+
+
+@pytest.mark.parametrize("stem", CHAPTERS)
+def test_nothing_overflows_a_slide(open_page, shot, decks, stem):
+    page = open_page(1280, 720)
+    page.goto((decks / f"{stem}.html").as_uri())
+    page.wait_for_function(READY)
+    measured = page.evaluate(MEASURE)
+    page.evaluate("Reveal.slide(3, 1, 99)")
+    shot(page, f"slides-{stem}")
+    assert len(measured) == len(slides.deck(NOTEBOOKS / f"{stem}.ipynb"))
+    too_large = [slide for slide in measured if slide["down"] > slides.HEIGHT or slide["right"] > slides.WIDTH]
+    assert too_large == []
+    assert [slide for slide in measured if slide["down"] < 20] == []  # empty
+    assert page.locator("mjx-merror").count() == 0
+    assert page.evaluate("[...document.images].filter(i => !i.complete || !i.naturalWidth).length") == 0
+    assert page.refused == [] and page.script_errors == []
+
+
+def test_an_overflow_would_be_noticed(open_page, decks):
+    page = open_page(1280, 720)
+    page.goto((decks / f"{CHAPTERS[0]}.html").as_uri())
+    page.wait_for_function(READY)
+    page.evaluate("Reveal.getSlides()[2].append(document.createElement('hr'))")
+    page.evaluate("Reveal.getSlides()[2].lastElementChild.style.height = '800px'")
+    assert page.evaluate(MEASURE)[2]["down"] > slides.HEIGHT
+
+
+def test_keys_move_on_and_the_speaker_sees_notes(open_page, shot, decks):
+    page = open_page(1280, 720)
+    page.goto((decks / "04_best_practice.html").as_uri())
+    page.wait_for_function(READY)
+    with page.expect_popup() as speaker:
+        page.keyboard.press("s")
+    view = speaker.value
+    view.locator("#upcoming-slide iframe").wait_for()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    assert page.evaluate("Reveal.getIndices().h") == 3
+    notes = view.locator(".speaker-controls-notes .value")
+    notes.filter(has_text="Each part holds the ten digits in equal shares").wait_for()
+    shot(view, "slides-speaker")
+
+
+def test_list_of_decks_leads_to_each(open_page, shot, decks):
+    page = open_page()
+    page.goto((decks / "index.html").as_uri())
+    shot(page, "slides-index")
+    links = page.locator("a").evaluate_all("all => all.map(one => one.getAttribute('href'))")
+    assert links == [f"{stem}.html" for stem in CHAPTERS]
