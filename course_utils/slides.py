@@ -7,8 +7,8 @@ Which cells are slides stands in the notebooks, as JupyterLab's slide types:
 - `slide`: a new slide to the right · `subslide`: a new slide below · `fragment`: more on the same slide, on a key press
 - `notes`: for the speaker only · `skip`: nowhere
 
-A Markdown cell shows its headings, its formulas, tables, lists and predictions, and the first sentence or two of each other
-paragraph: the whole text is in the speaker's notes. A code cell that draws shows its figure, one that settles a claim
+A Markdown cell shows its headings, formulas, tables, lists and predictions, and the first sentence or two of each other
+paragraph; the whole text is in the speaker's notes. A code cell that draws shows its figure, one that settles a claim
 its box. Any other shows its code and what it printed, on two slides where one is too small; a long cell that defines
 nothing shows only what it printed. Nothing is executed, and no slide asks another host for anything.
 """
@@ -44,7 +44,7 @@ _SENTENCE_END = re.compile(r"(?<!\bal)(?<!e\.g)(?<!i\.e)[.!?][)”\"*_]*(?= +[^a
 
 @dataclass
 class Slide:
-    """One slide: whether it stands below the one before, its HTML, the speaker's notes as HTML, its estimated height."""
+    """One slide: whether it stands below the one before, its HTML, the speaker's notes as HTML, its rough height."""
 
     below: bool
     parts: list[str] = field(default_factory=list)

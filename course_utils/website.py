@@ -72,7 +72,8 @@ def level_headings(sources):
 def collect_references(folder=NOTEBOOKS):
     """Return what the chapters' reference lists hold: [(reference in Markdown, [stems of the chapters]), ...].
 
-    References of one address (DOI, arXiv number, page) are one entry; the list is in the order of the authors' names.
+    A reference is a list item with a year in brackets and a title in italics; equal titles are one entry. The list is
+    in the order of the authors' names.
     """
     texts, chapters = {}, defaultdict(list)
     for path in list_notebooks(folder):
@@ -83,17 +84,19 @@ def collect_references(folder=NOTEBOOKS):
                 continue
             part = re.split(r"^## References$", cell.source, flags=re.MULTILINE)[1]
             for entry in re.findall(r"^- (.+(?:\n  .+)*)", part, re.MULTILINE):
-                address = re.search(r"\]\((http[^)]+)\)", entry)
-                if address:
-                    texts.setdefault(address[1], " ".join(entry.split()))
-                    chapters[address[1]].append(path.stem)
+                title = re.search(r"\(\d{4}[a-z]?\)\. \*(.+?)\*", entry)
+                if title:
+                    key = re.sub(r"\W+", " ", title[1]).strip().casefold()
+                    texts.setdefault(key, " ".join(entry.split()))
+                    chapters[key].append(path.stem)
     return [(texts[key], chapters[key]) for key in sorted(texts, key=lambda key: _surname(texts[key]))]
 
 
 def _surname(reference):
-    """Return what a reference is sorted by: its first author's surname, then the rest."""
-    first = re.split(r",| et al\.| \(| and | & ", reference)[0]
-    return (first.split()[-1].strip("*").casefold(), reference.casefold())
+    """Return what a reference is sorted by: its first author's surname (an organisation's name), then the rest."""
+    first = re.split(r",| et al\.| \(", reference)[0]
+    surname = re.sub(r"^(\w\.[ -]?)+", "", first)
+    return (surname.casefold(), reference.casefold())
 
 
 def stage(destination):

@@ -1,12 +1,13 @@
 """Rules that the stored notebooks keep; their outputs themselves are compared by nbval."""
 
 import ast
+import re
 
 import pytest
 
 from course_utils.evidence import load_claims
 from course_utils.exercises import NOT_YET, RIGHT
-from course_utils.notebooks import NOTEBOOKS, check, check_course, list_notebooks, read_notebook
+from course_utils.notebooks import NOTEBOOKS, ROOT, check, check_course, list_notebooks, read_notebook
 
 
 @pytest.mark.parametrize("path", list_notebooks(), ids=lambda path: path.relative_to(NOTEBOOKS).as_posix())
@@ -28,6 +29,7 @@ def exercise_cells(path, tag):
     return [(cell.source, "".join(o.get("text", "") for o in cell.get("outputs", []))) for cell in cells]
 
 
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 SETTLED_ELSEWHERE = {"1.2": "7", "1.5": "5"}  # by what a later chapter runs
 CHAPTERS = [path for path in list_notebooks() if path.parent == NOTEBOOKS]
 
@@ -56,3 +58,43 @@ def test_chapter_settles_each_of_its_claims_once(path):
     assert sorted(settled) == sorted(
         id for id in load_claims() if SETTLED_ELSEWHERE.get(id, id.split(".")[0]) == chapter
     )
+
+
+def planned_minutes(path):
+    """Return part to minutes by a plain rule, without what is extra (★): a plan, as nobody's reading was timed.
+
+    200 words a minute, 3 seconds a line of code, 10 a cell, 15 a prediction, 20 a figure; exercises as they say.
+    """
+    minutes, part, extra = {}, "opening", False
+    for index, cell in enumerate(read_notebook(path).cells):
+        if cell.cell_type == "code":
+            if not extra and not {"exercise", "exercise-check"} & set(cell.metadata.get("tags", [])):
+                drawn = any(mime.startswith("image/") for o in cell.outputs for mime in o.get("data", {}))
+                minutes[part] = minutes.get(part, 0) + len(cell.source.splitlines()) / 20 + 1 / 6 + drawn / 3
+            continue
+        for text in re.split(r"^(?=#+ )", cell.source, flags=re.MULTILINE):
+            heading = re.match(r"(#+) (.*)", text)
+            if heading:
+                extra = "★" in heading[2] or heading[2] == "References"
+                ends = heading[2] in ("Claims settled in this chapter", "Key points")
+                part = heading[2] if ends or (heading[1] == "#" and index) else part
+            exercise = re.match(r"### .*Exercise.*\((\d+) minutes", text)
+            if not extra:
+                spent = int(exercise[1]) if exercise else len(text.split()) / 200 + text.count("**Predict") / 4
+                minutes[part] = minutes.get(part, 0) + spent
+    return minutes
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_stated_minutes_fit(path):
+    title = read_notebook(path).cells[0].source
+    stated = re.search(r"\*\*Your time:\*\* (?:about )?(\d+|three sittings of 90) minutes", title)[1]
+    total = 270 if stated.startswith("three") else int(stated)
+    planned = planned_minutes(path)
+    self_test = {"08_faq": 25}.get(path.stem, 0)  # answering its questions is no reading
+    assert sum(planned.values()) + self_test <= 1.02 * total <= 1.4 * (sum(planned.values()) + self_test)
+    parts = {name: int(found[1]) for name in planned if (found := re.search(r"\((\d+) minutes\)", name))}
+    assert parts and all(planned[name] <= 1.1 * minutes for name, minutes in parts.items())
+    assert sum(parts.values()) <= 1.02 * total <= sum(parts.values()) + 15
+    row = re.search(rf"^\| {int(path.stem[:2])} \[.*?\| ([^|]*) \|", README, re.MULTILINE)[1]
+    assert row.startswith(("three sittings of 90", f"about {total}", str(total)))

@@ -1,4 +1,4 @@
-"""Learners meet JupyterLab: every notebook opens, chapters run, bars move, sliders answer, exercises say right or wrong.
+"""Learners meet JupyterLab: notebooks open, chapters run, bars move, sliders answer, exercises say right or wrong.
 
 All that these tests do in JupyterLab is done with the keyboard.
 """
@@ -23,7 +23,7 @@ RUN_ALL = "Restart Kernel and Run All Cells"
 
 @pytest.fixture
 def open_notebook(open_page, lab):
-    """Return a function that opens a copy in JupyterLab and waits for its first cell and its kernel; stop the kernel."""
+    """Return a function that opens a copy in JupyterLab and waits for its kernel; the kernel is stopped at the end."""
     (address, token), pages = lab, []
 
     def open_notebook(name):

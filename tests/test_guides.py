@@ -1,0 +1,53 @@
+"""The instructor guide: schedules without gaps, exercises that exist with their minutes, commands that exist."""
+
+import re
+
+import pytest
+
+from course_utils.notebooks import NOTEBOOKS, ROOT, list_notebooks, read_notebook
+
+GUIDE = (ROOT / "docs" / "instructor_guide.md").read_text(encoding="utf-8")
+SETUP = (ROOT / "docs" / "setup.md").read_text(encoding="utf-8")
+
+
+def section(heading):
+    return re.search(rf"^## {heading}.*?$(.+?)(?=^## |\Z)", GUIDE, re.MULTILINE | re.DOTALL)[1]
+
+
+@pytest.mark.parametrize(("heading", "total"), [("Half day", 210), ("One day", 420)])
+def test_schedule_has_no_gap(heading, total):
+    spans = [tuple(map(int, span)) for span in re.findall(r"^\| (\d+)–(\d+) \|", section(heading), re.MULTILINE)]
+    assert spans[0][0] == 0 and spans[-1][1] == total
+    assert all(end == start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+
+
+def test_each_half_of_the_three_days_fills_its_minutes_less_the_break():
+    rows = re.findall(r"^\| day \d \| (.+?) \| (.+?) \|$", section("Three days"), re.MULTILINE)
+    assert len(rows) == 3
+    for half in (half for row in rows for half in row):
+        assert sum(map(int, re.findall(r"\((\d+)\)", half))) + 15 == 180
+
+
+def test_exercise_timings_are_the_chapters():
+    stated = {}
+    for chapter, *columns in re.findall(r"^\| (\d) \| (.+?) \| (.+?) \|$", section("Exercise timings"), re.MULTILINE):
+        text = " ".join(columns)
+        stated[int(chapter)] = sorted(map(int, re.findall(r"\((\d+)\)", text)))
+    for path in list_notebooks():
+        if path.parent == NOTEBOOKS:
+            headings = [
+                minutes
+                for cell in read_notebook(path).cells
+                if cell.cell_type == "markdown"
+                for minutes in re.findall(r"^### .*Exercise \d.*\((\d+) minutes\)", cell.source, re.MULTILINE)
+            ]
+            assert stated[int(path.stem[:2])] == sorted(map(int, headings)), path.stem
+
+
+def test_commands_of_the_guides_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for text in (GUIDE, SETUP):
+        for targets in re.findall(r"`make ([a-z ]+)`", text):
+            assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets.split())
+        for module in re.findall(r"-m course_utils(?:\.(\w+))?", text):
+            assert (ROOT / "course_utils" / f"{module or '__main__'}.py").is_file()
