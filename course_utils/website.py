@@ -20,7 +20,7 @@ from course_utils.self_test import load_glossary
 __all__ = ["build", "collect_references", "figure_titles", "heading_anchor", "level_headings", "main", "stage"]
 
 SETTINGS = ROOT / "docs" / "site"
-GUIDES = ("setup.md", "instructor_guide.md")
+GUIDES = ("setup.md", "instructor_guide.md", "instructor_notes.md")
 INSTALL = "Install what the site needs: python -m pip install -r requirements-site.txt"
 UNNUMBERED = ("claims settled in this chapter", "key points", "references")  # not inside a chapter's last part
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -84,10 +84,11 @@ def collect_references(folder=NOTEBOOKS):
                 continue
             part = re.split(r"^## References$", cell.source, flags=re.MULTILINE)[1]
             for entry in re.findall(r"^- (.+(?:\n  .+)*)", part, re.MULTILINE):
+                entry = " ".join(entry.split())
                 title = re.search(r"\(\d{4}[a-z]?\)\. \*(.+?)\*", entry)
                 if title:
                     key = re.sub(r"\W+", " ", title[1]).strip().casefold()
-                    texts.setdefault(key, " ".join(entry.split()))
+                    texts.setdefault(key, entry)
                     chapters[key].append(path.stem)
     return [(texts[key], chapters[key]) for key in sorted(texts, key=lambda key: _surname(texts[key]))]
 

@@ -18,6 +18,7 @@ LOOK_AT = {
     "04": ("plot_images", "plot_confusion_matrix", 'claim(\n    "4.1"'),
     "08": ('claim(\n    "8.1"', "in_table(text)"),
 }
+WIDGETS = "[...document.querySelectorAll('.jp-OutputArea-output .widget-hbox')].map(one => one.textContent).join(' ')"
 RUN_ALL = "Restart Kernel and Run All Cells"
 
 
@@ -101,8 +102,7 @@ def test_chapter_runs_from_top_to_bottom(open_notebook, shot, name, has_bars):
     page, bars = open_notebook(name), set()
 
     def watch():
-        for text in page.locator(".jp-OutputArea-output .widget-hbox, .jp-OutputArea-output .jupyter-widgets").all():
-            bars.update(re.findall(r"\d+%", text.text_content(timeout=1000) or "") if text.count() else [])
+        bars.update(re.findall(r"\d+%", page.evaluate(WIDGETS)))
 
     run_all(page, 240, watch)
     found, stored = outputs(page), read_notebook(NOTEBOOKS / name).cells

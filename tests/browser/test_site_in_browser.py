@@ -10,7 +10,7 @@ from course_utils import website
 from course_utils.notebooks import NOTEBOOKS, list_notebooks, read_notebook
 
 CHAPTERS = [path.stem for path in list_notebooks() if path.parent == NOTEBOOKS]
-PAGES = ["index", "ledger", "glossary", "references", "docs/setup", "docs/instructor_guide"]
+PAGES = ["index", "ledger", "glossary", "references", "docs/setup", "docs/instructor_guide", "docs/instructor_notes"]
 PAGES += [f"notebooks/{stem}" for stem in CHAPTERS]
 
 
