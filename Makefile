@@ -41,7 +41,7 @@ lint: $(STAMP)  ## Check style and formatting
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo "The first run sets up .venv (some minutes, about 4 GB). PYTHON=python3.12 chooses another Python."
+	@echo "The first run sets up .venv (some minutes, about 5 GB). PYTHON=python3.12 chooses another Python."
 
 FIND_BROWSER := command -v chromium || command -v chromium-browser || command -v google-chrome \
 	|| command -v google-chrome-stable || command -v microsoft-edge
@@ -68,7 +68,7 @@ $(STAMP): requirements.txt constraints.txt pyproject.toml
 		echo "No program named $$python was found. Install Python 3.11 to 3.13, or name yours: make lab PYTHON=…" >&2; exit 1; }; \
 	"$$python" -c "$$CHECK_PYTHON"
 	@[ -x $(BIN)/python ] || { echo "Making $(VENV)"; "$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }; }
-	@echo "Installing the course's packages: 3 to 10 minutes, and about 4 GB on the disk"
+	@echo "Installing the course's packages: 3 to 10 minutes, and about 5 GB on the disk"
 	@quiet=; [ -t 1 ] || quiet=--quiet; \
 	$(BIN)/python -m pip install --disable-pip-version-check $$quiet -r requirements.txt
 	@echo "Setting up the notebooks' kernel"

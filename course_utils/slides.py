@@ -21,6 +21,8 @@ import sys
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
+from itertools import zip_longest
+from math import ceil
 from pathlib import Path
 
 from course_utils.notebooks import NOTEBOOKS, ROOT, NotebookError, list_notebooks, read_notebook
@@ -164,9 +166,11 @@ def _estimated_height(block):
     if block.startswith("$$"):
         return 60 + 45 * len(lines)
     if block.startswith("|"):
-        return sum(
-            12 + 28 * max(len(cell) // (110 // line.count("|")) + 1 for cell in line.split("|")) for line in lines
-        )
+        rows = [[len(cell) for cell in line.strip("|").split("|")] for line in lines]
+        widths = [max(column) for column in zip_longest(*rows, fillvalue=0)]
+        shrink = max(1, sum(widths) / 115)  # characters of a table's row that fit beside each other
+        fits = [max(8, width / shrink) for width in widths]
+        return 30 + sum(11 + 27 * max(ceil(cell / fit) for cell, fit in zip(row, fits, strict=False)) for row in rows)
     for line in lines if block.lstrip().startswith(("-", "*", "1.", "#", "```")) else [" ".join(lines)]:
         characters = len(re.sub(r"\]\([^)]*\)|\\[a-z]+", "", line))
         count += 1.5 * (characters // 48 + 1) if line.startswith("#") else characters // 78 + 1

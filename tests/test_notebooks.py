@@ -98,3 +98,11 @@ def test_stated_minutes_fit(path):
     assert sum(parts.values()) <= 1.02 * total <= sum(parts.values()) + 15
     row = re.search(rf"^\| {int(path.stem[:2])} \[.*?\| ([^|]*) \|", README, re.MULTILINE)[1]
     assert row.startswith(("three sittings of 90", f"about {total}", str(total)))
+
+
+def test_map_of_the_course_leads_to_every_other_chapter():
+    (text,) = [cell.source for cell in read_notebook(CHAPTERS[0]).cells if "The map of the course" in cell.source]
+    assert [path.name for path in CHAPTERS[1:] if f"]({path.name})" not in text] == []
+    for path in CHAPTERS:
+        stated = re.search(rf"^\| \[?{int(path.stem[:2])} .*\| (.+) \|$", text, re.MULTILINE)[1].split(" ")[-1]
+        assert f"{stated} minutes" in read_notebook(path).cells[0].source

@@ -1,6 +1,7 @@
 """Several workers train as one does, a failure is told clearly, and no worker survives, whatever happens."""
 
 import contextlib
+import os
 import shutil
 import signal
 import subprocess
@@ -16,16 +17,19 @@ from course_utils.workers import Training, WorkerError, run_trainings, run_worke
 
 
 def running_workers():
-    """Return the worker processes on this machine."""
+    """Return the worker processes that these tests started: another run on this machine may have its own."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
         if "course_utils.workers" in (process.info["cmdline"] or []):
-            found.append(process)
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+                if process.environ().get("COURSE_TEST_RUN") == str(os.getpid()):
+                    found.append(process)
     return found
 
 
 @pytest.fixture(autouse=True)
-def none_survives():
+def none_survives(monkeypatch):
+    monkeypatch.setenv("COURSE_TEST_RUN", str(os.getpid()))
     yield
     assert running_workers() == []
 
