@@ -4,10 +4,12 @@ TensorFlow and torch each bring their own thread pool. Whoever needs an engine a
 keeps their log lines quiet, their threads few and their order fixed (TensorFlow before torch).
 """
 
+import contextlib
 import importlib
 import importlib.util
 import os
 import sys
+import tempfile
 
 from course_utils.profile import current_profile
 
@@ -39,13 +41,35 @@ def load_keras(threads=THREADS):
         )
     os.environ["KERAS_BACKEND"] = backend  # goes before what Keras's own settings file says
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    first = "tensorflow" not in sys.modules
-    tensorflow = importlib.import_module("tensorflow")
-    if first:
-        tensorflow.get_logger().setLevel("ERROR")
-        tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
-        tensorflow.config.threading.set_inter_op_parallelism_threads(THREADS)
+    if "tensorflow" not in sys.modules:
+        with _native_log_aside():
+            tensorflow = importlib.import_module("tensorflow")
+            tensorflow.get_logger().setLevel("ERROR")
+            tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+            tensorflow.config.threading.set_inter_op_parallelism_threads(THREADS)
+            tensorflow.config.list_physical_devices()  # says in its log what it looks for and does not find
     return importlib.import_module("keras")
+
+
+@contextlib.contextmanager
+def _native_log_aside():
+    """Keep what native code writes to the process's standard error out of the notebook, unless an error is raised.
+
+    Where a kernel was started without the course's settings, TensorFlow's log lines would else stand in red.
+    """
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as log:
+        original = os.dup(2)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            log.seek(0)
+            os.write(original, log.read())
+            raise
+        finally:
+            os.dup2(original, 2)
+            os.close(original)
 
 
 def load_torch(threads=THREADS):
