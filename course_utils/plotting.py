@@ -413,7 +413,7 @@ def plot_reliability(
         top.plot([0, 1], [0, 1], "--", color="black", label=perfect_label)
         top.plot(confidence[filled], accuracy[filled], "o-", color=COLOURS[0], label=model_label)
         top.vlines(confidence[filled], confidence[filled], accuracy[filled], color=COLOURS[1], linewidth=2)
-        top.set(ylabel=y_label, xlim=(0, 1), ylim=(-0.03, 1.03))
+        top.set(ylabel=y_label, xlim=(0, 1.03), ylim=(-0.03, 1.03))
         _legend(top)
         edges = np.linspace(0, 1, bins + 1)
         bars = bottom.bar(edges[:-1], counts, width=1 / bins, align="edge", color=COLOURS[5], edgecolor="white")

@@ -92,6 +92,7 @@ def check_answers(answers):
         if number not in questions:
             raise ValueError(f"answers: found the question {number!r}, expected 1 to {len(questions)}.")
         question = questions[number]
+        letter = letter.lower() if isinstance(letter, str) else letter
         if letter not in question.options:
             letters = ", ".join(question.options)
             raise ValueError(f"answers: found {letter!r} for question {number}, expected one of {letters}.")

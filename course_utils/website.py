@@ -28,8 +28,8 @@ _FENCE = re.compile(r"^(```|~~~)")
 
 
 def heading_anchor(heading):
-    """Return the anchor of a heading as a link writes it, the same that JupyterLab gives it: spaces become hyphens."""
-    return heading.replace("%", "%25").replace(" ", "-")
+    """Return the anchor of a heading, the same that JupyterLab gives it: spaces become hyphens."""
+    return heading.replace(" ", "-")
 
 
 def figure_titles(cell):

@@ -60,6 +60,10 @@ def test_right_answers_are_counted_and_wrong_ones_explained(capsys):
     assert f"chapter {question.chapter}, section {question.section}" in printed
 
 
+def test_a_capital_letter_is_the_same_answer():
+    assert check_answers({1: QUESTIONS[0].right.upper()}) == {QUESTIONS[0].chapter: (1, 1)}
+
+
 def test_no_answer_is_no_error(capsys):
     assert check_answers({}) == {} and "No answer yet" in capsys.readouterr().out
 
@@ -94,3 +98,4 @@ def test_a_term_occurs_in_the_section_that_teaches_it(term):
     assert term.heading in found, f"no heading {term.heading!r}"
     assert term.term.lower() in found[term.heading].lower()
     assert term.link == f"{term.notebook}.ipynb#{term.heading.replace(' ', '-')}"
+    assert not set('%"') & set(term.heading), "JupyterLab does not find an anchor with such a character"
