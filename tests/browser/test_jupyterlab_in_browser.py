@@ -104,7 +104,7 @@ def test_chapter_runs_from_top_to_bottom(open_notebook, shot, name, has_bars):
     def watch():
         bars.update(re.findall(r"\d+%", page.evaluate(WIDGETS)))
 
-    run_all(page, 240, watch)
+    run_all(page, 600, watch)
     found, stored = outputs(page), read_notebook(NOTEBOOKS / name).cells
     for number, words in enumerate(LOOK_AT[name[:2]]):
         select(page, next(i for i, cell in enumerate(stored) if words in cell.source))
