@@ -20,7 +20,7 @@ test: $(STAMP)  ## Test helpers, the notebooks' rules, and every stored output (
 		--nbval-sanitize-with tests/nbval_sanitize.cfg tests notebooks
 
 test-browser: $(SITE_STAMP)  ## Test JupyterLab, the site and the slides in a browser (pictures: build/browser)
-	@$(FIND_BROWSER) > /dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null \
+	@$(BIN)/python tests/browser/find_browser.py > /dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null \
 		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium > /dev/null; } \
 		|| echo "No Chromium, Chrome or Edge was found: the tests that need one are skipped."
 	$(BIN)/python -m pytest -ra tests/browser
@@ -42,9 +42,6 @@ help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "The first run sets up .venv (some minutes, about 5 GB). PYTHON=python3.12 chooses another Python."
-
-FIND_BROWSER := command -v chromium || command -v chromium-browser || command -v google-chrome \
-	|| command -v google-chrome-stable || command -v microsoft-edge
 
 $(SITE_STAMP): $(STAMP) requirements-site.txt
 	@echo "Installing what the site, the slides and the browser tests need: a minute, and about 300 MB on the disk"

@@ -43,6 +43,11 @@ class Settled:
     caveat: str | None
     source: str | None
 
+    @property
+    def caveat_label(self):
+        """Return what the caveat is called: "Caveat" where the claim holds, "Instead" where it does not."""
+        return "Caveat" if self.verdict == "holds with a caveat" else "Instead"
+
     def _ipython_display_(self):
         """Show nothing."""
 
@@ -108,13 +113,14 @@ def claim(id, statement, *, check, measured, verdict, caveat=None, basis="measur
     if not check:
         raise AssertionError(f"claim {id}: the check behind the verdict {verdict!r} is false. Found: {measured}")
 
+    settled = Settled(id, statement, verdict, basis, measured, caveat, source)
     rows = [("The document says", statement), ("Measured here" if basis == "measured" else "Evidence", measured)]
     if caveat is not None:
-        rows.append(("Caveat" if verdict == "holds with a caveat" else "Instead", caveat))
+        rows.append((settled.caveat_label, caveat))
     if source is not None:
         rows.append(("Source", source))
     _show(_Box(f"Claim {id}", verdict, f"{verdict} ({basis})", rows))
-    return Settled(id, statement, verdict, basis, measured, caveat, source)
+    return settled
 
 
 def read_box(text):

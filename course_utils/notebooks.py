@@ -369,11 +369,12 @@ def measure(path):
 
 
 def store(path, fresh=False):
-    """Execute the notebook at `path` and store it with its outputs; return how many cells kept their old output.
+    """Execute the notebook at `path` and store it with its outputs; say whether it kept the old ones.
 
-    A cell keeps its stored output and picture when neither its code nor what nbval compares of its output changed, so
-    that storing twice gives the same file. With `fresh`, every output is replaced: use it when a helper that draws
-    was changed, since pictures are not compared.
+    The stored outputs and pictures stay when neither code nor what nbval compares changed anywhere in the notebook,
+    so that storing twice gives the same file. Otherwise all are replaced: a page never mixes the times of two runs.
+    With `fresh` they are replaced in any case: use it when a helper that draws was changed, since pictures are not
+    compared.
 
     Raises
     ------
@@ -385,15 +386,16 @@ def store(path, fresh=False):
     for _, cell in _code_cells(new):
         cell.outputs, cell.execution_count = [], None
     _execute(path, new)
-    kept, count = 0, 0
-    for (index, before), (_, after) in zip(_code_cells(old), _code_cells(new), strict=True):
-        _refuse_stderr(path, index, after)
-        if not after.source.strip():
-            continue
-        kept += _keep_output(before, after, fresh)
+    cells = [cell for _, cell in _code_cells(new) if cell.source.strip()]
+    stored = [cell for _, cell in _code_cells(old) if cell.source.strip()]
+    for index, cell in _code_cells(new):
+        _refuse_stderr(path, index, cell)
+    kept = not fresh and all(map(_is_unchanged, stored, cells))
+    for number, (before, after) in enumerate(zip(stored, cells, strict=True), start=1):
+        after.outputs = before.outputs if kept else after.outputs
+        after.metadata["course"] = {**after.metadata.get("course", {}), "source_sha256": source_hash(after.source)}
         _shrink_pictures(after)
-        count += 1
-        _number(after, count)
+        _number(after, number)
     _tidy_metadata(new)
     content = _notebook_bytes(new)
     if path.read_bytes() != content:
@@ -410,15 +412,10 @@ def _refuse_stderr(path, index, cell):
             )
 
 
-def _keep_output(before, after, fresh):
-    """Put the stored output back in place where code and compared output are the same; say whether it was."""
-    digest = source_hash(after.source)
-    same_code = before.metadata.get("course", {}).get("source_sha256") == digest
-    after.metadata["course"] = {**after.metadata.get("course", {}), "source_sha256": digest}
-    if fresh or not same_code or _compared(before.outputs) != _compared(after.outputs):
-        return False
-    after.outputs = before.outputs
-    return True
+def _is_unchanged(before, after):
+    """Say whether a cell's code, and what nbval compares of its output, are as they were stored."""
+    same_code = before.metadata.get("course", {}).get("source_sha256") == source_hash(after.source)
+    return same_code and _compared(before.outputs) == _compared(after.outputs)
 
 
 def _shrink_pictures(cell):
@@ -696,7 +693,7 @@ def main(arguments=None):
         command = commands.add_parser(name, help=text)
         command.add_argument("paths", nargs="*", type=Path, metavar="NOTEBOOK", help="default: all")
         if name == "store":
-            command.add_argument("--fresh", action="store_true", help="replace outputs that did not change, too")
+            command.add_argument("--fresh", action="store_true", help="replace the outputs even if nothing changed")
     commands.add_parser("copy", help="make output-free copies in work/")
     commands.add_parser("prepare", help="set up the kernel of this Python environment")
     options = parser.parse_args(arguments)
@@ -728,9 +725,8 @@ def _store_all(paths, fresh):
     for place, path in enumerate(paths, start=1):
         print(f"[{place}/{len(paths)}] {_shown(path)}: running, a minute at most", flush=True)
         start = time.perf_counter()
-        kept = store(path, fresh=fresh)
-        total = len(_code_cells(read_notebook(path)))
-        print(f"    stored after {time.perf_counter() - start:.0f} s; {kept} of {total} cells unchanged", flush=True)
+        found = "unchanged" if store(path, fresh=fresh) else "new outputs"
+        print(f"    stored after {time.perf_counter() - start:.0f} s: {found}", flush=True)
 
 
 def _measure_all(paths):

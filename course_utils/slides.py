@@ -1,6 +1,6 @@
 """Make a deck of slides (reveal.js) for each chapter from the stored notebooks and the instructor notes.
 
-    python -m course_utils.slides [FOLDER]
+    python -m course_utils.slides
 
 Which cells are slides stands in the notebooks, as JupyterLab's slide types:
 
@@ -13,27 +13,25 @@ its box. Any other shows its code and what it printed, on two slides where one i
 nothing shows only what it printed. Nothing is executed, and no slide asks another host for anything.
 """
 
-import argparse
 import html
 import re
 import shutil
 import sys
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.util import find_spec
 from itertools import zip_longest
 from math import ceil
 from pathlib import Path
 
+from course_utils.building import fresh_folder, package_folder, report
 from course_utils.notebooks import NOTEBOOKS, ROOT, NotebookError, list_notebooks, read_notebook
 from course_utils.website import figure_titles
 
-__all__ = ["SLIDE_TYPES", "Slide", "build", "deck", "main", "read_instructor_notes", "shorten"]
+__all__ = ["SLIDE_TYPES", "Slide", "build", "deck", "read_instructor_notes", "shorten"]
 
 SLIDE_TYPES = ("slide", "subslide", "fragment", "notes", "skip")
 NOTES = ROOT / "docs" / "instructor_notes.md"
 TEMPLATES = ROOT / "docs" / "slides"
-INSTALL = "Install what the slides need: python -m pip install -r requirements-site.txt"
 WIDTH, HEIGHT = 1280, 720  # of a slide, in its own pixels; the browser scales it to the window
 TEXT_BOX = (1180, 560)  # pixels of a slide that code and printed text may fill
 CHARACTER = (0.602, 1.32)  # width and height of a character, as multiples of the size of the type
@@ -134,12 +132,12 @@ def _split_long(block):
     if _estimated_height(block) <= TEXT_BOX[1] - 100:
         return [block]
     if block.startswith("|"):
-        head, rows = block.split("\n")[:2], block.split("\n")[2:]
-        half = len(rows) // 2
-        return ["\n".join(head + rows[:half]), "\n".join(head + rows[half:])]
-    items = re.split(r"\n(?=- |\d+\. )", block)
+        head, items = block.split("\n")[:2], block.split("\n")[2:]
+    else:
+        head, items = [], re.split(r"\n(?=- |\d+\. )", block)
     half = len(items) // 2
-    return ["\n".join(items[:half]), "\n".join(items[half:])] if half else [block]
+    halves = [items[:half], items[half:]] if half else []
+    return [part for piece in halves for part in _split_long("\n".join(head + piece))] or [block]
 
 
 def _pages(text):
@@ -388,25 +386,17 @@ def _columns(slides):
     return columns
 
 
-def _package_folder(name):
-    found = find_spec(name)
-    if found is None:
-        raise NotebookError(f"the package {name} is not installed. {INSTALL}")
-    return Path(found.submodule_search_locations[0])
-
-
-def build(destination=ROOT / "build" / "slides"):
-    """Write the decks of all chapters, and a page that lists them, into the folder `destination`; return that page.
+def build():
+    """Write the decks of all chapters, and a page that lists them, into build/slides; return the path of that page.
 
     Raises
     ------
     NotebookError
         When a package is missing, or a cell cannot be a slide.
     """
-    destination = Path(destination).resolve()
-    reveal = _package_folder("sphinx_revealjs") / "_static" / "revealjs"
-    mathjax = _package_folder("sphinx-mathjax-offline") / "static" / "mathjax"
-    shutil.rmtree(destination, ignore_errors=True)
+    reveal = package_folder("sphinx_revealjs") / "_static" / "revealjs"
+    mathjax = package_folder("sphinx-mathjax-offline") / "static" / "mathjax"
+    destination = fresh_folder("slides")
     for folder in ("dist", "plugin/notes"):
         shutil.copytree(reveal / folder, destination / "reveal" / folder)
     fonts = Path("output", "chtml", "fonts")
@@ -428,17 +418,5 @@ def build(destination=ROOT / "build" / "slides"):
     return index
 
 
-def main(arguments=None):
-    """Make the slides; return 0 when all went well."""
-    parser = argparse.ArgumentParser(prog="python -m course_utils.slides", description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "build" / "slides", help="default: build/slides")
-    try:
-        print(f"The slides are made: open {build(parser.parse_args(arguments).folder)}")
-    except (NotebookError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report(build))

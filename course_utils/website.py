@@ -1,11 +1,10 @@
 """Build the course's site from the stored notebooks: the chapters, solutions, glossary, references, ledger and guides.
 
-    python -m course_utils.website [FOLDER]
+    python -m course_utils.website
 
 Nothing is executed, and the pages ask no other host for anything: equations, search and fonts are in the folder.
 """
 
-import argparse
 import re
 import shutil
 import subprocess
@@ -13,15 +12,15 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+from course_utils.building import fresh_folder, package_folder, report
 from course_utils.ledger import read_ledger
 from course_utils.notebooks import NOTEBOOKS, ROOT, NotebookError, list_notebooks, read_notebook
 from course_utils.self_test import load_glossary
 
-__all__ = ["build", "collect_references", "figure_titles", "heading_anchor", "level_headings", "main", "stage"]
+__all__ = ["build", "collect_references", "figure_titles", "heading_anchor", "level_headings", "stage"]
 
 SETTINGS = ROOT / "docs" / "site"
 GUIDES = ("setup.md", "instructor_guide.md", "instructor_notes.md")
-INSTALL = "Install what the site needs: python -m pip install -r requirements-site.txt"
 UNNUMBERED = ("claims settled in this chapter", "key points", "references")  # not inside a chapter's last part
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^(```|~~~)")
@@ -101,15 +100,18 @@ def _surname(reference):
 
 
 def stage(destination):
-    """Write the sources that Sphinx reads into the folder `destination`, which is emptied first.
+    """Write the sources that Sphinx reads into the empty folder `destination`.
 
     Raises
     ------
+    FileExistsError
+        When the folder holds anything.
     NotebookError
         When a notebook cannot be read, or links to a file that is not there.
     """
     destination = Path(destination)
-    shutil.rmtree(destination, ignore_errors=True)
+    if destination.exists() and any(destination.iterdir()):
+        raise FileExistsError(f"destination: {destination} is not empty. Name a folder that is, or a new one.")
     (destination / "_static").mkdir(parents=True)
     for name in ("conf.py", "index.md"):
         shutil.copy(SETTINGS / name, destination / name)
@@ -186,9 +188,7 @@ def _ledger_page():
         ]
         lines.append(f"- Evidence: {_plain(settled.evidence)}")
         if settled.caveat:
-            lines.append(
-                f"- {'Caveat' if settled.verdict == 'holds with a caveat' else 'Instead'}: {_plain(settled.caveat)}"
-            )
+            lines.append(f"- {settled.caveat_label}: {_plain(settled.caveat)}")
         if settled.source:
             lines.append(f"- Source: {_plain(settled.source)}")
         lines.append(f"- [Where it was settled](notebooks/{entry.link}): chapter {int(entry.notebook[:2])}")
@@ -216,36 +216,23 @@ def _references_page():
     return "\n".join(lines) + "\n"
 
 
-def build(destination=ROOT / "build" / "site"):
-    """Build the site into the folder `destination` and return the path of its first page.
+def build():
+    """Build the site in build/site and return the path of its first page.
 
     Raises
     ------
     NotebookError
-        When Sphinx is missing, or warns: a link that leads nowhere, say.
+        When Sphinx is not installed, or warns: of a link that leads nowhere, say.
     """
-    destination = Path(destination).resolve()
-    source = destination.with_name(destination.name + "-source")
+    package_folder("sphinx")
+    source, destination = fresh_folder("site-source"), fresh_folder("site")
     stage(source)
-    shutil.rmtree(destination, ignore_errors=True)
     command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--keep-going", "-q", "-b", "html"]
     found = subprocess.run([*command, "-d", str(source.with_name("site-cache")), str(source), str(destination)])
     if found.returncode:
-        raise NotebookError(f"Sphinx ended with {found.returncode}; its messages stand above. {INSTALL}")
+        raise NotebookError(f"Sphinx ended with {found.returncode}: mend what its messages above name.")
     return destination / "index.html"
 
 
-def main(arguments=None):
-    """Build the site; return 0 when all went well."""
-    parser = argparse.ArgumentParser(prog="python -m course_utils.website", description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "build" / "site", help="default: build/site")
-    try:
-        print(f"The site is built: open {build(parser.parse_args(arguments).folder)}")
-    except (NotebookError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report(build))

@@ -76,7 +76,7 @@ def test_store_runs_in_the_notebooks_folder_silent_and_without_c_level_stderr(st
 
 def test_store_twice_changes_nothing(stored):
     before = stored.read_bytes()
-    assert notebooks.store(stored) == 5
+    assert notebooks.store(stored) is True
     assert stored.read_bytes() == before
     assert [path.name for path in stored.parent.iterdir()] == [stored.name]
 
@@ -88,19 +88,20 @@ def test_store_gives_pictures_a_palette(stored):
         assert picture.mode == "P" and picture.size == (4, 4)
 
 
-def test_store_replaces_changed_cells_only_and_fresh_all(change):
-    def edit(notebook):
-        notebook.cells[2].source += "\nprint('more')"
-
-    path = change(edit)
-    old = nbformat.read(path, as_version=4)
-    assert notebooks.store(path) == 3  # the last cell shows the folder's name, which differs here
-    new = nbformat.read(path, as_version=4)
-    assert new.cells[2].outputs[0].text.endswith("more\n")
-    assert new.cells[4].outputs == old.cells[4].outputs
-    assert [cell.id for cell in new.cells] == [cell.id for cell in old.cells]
-    assert notebooks.store(path, fresh=True) == 0
-    assert nbformat.read(path, as_version=4).cells[4].outputs != old.cells[4].outputs
+def test_one_changed_cell_replaces_all_outputs_and_fresh_does_in_any_case(tmp_path):
+    path = write(tmp_path / "times.ipynb", "import time\nprint('≈', time.perf_counter_ns())", "print('one')")
+    assert notebooks.store(path) is False
+    first = [cell.outputs for cell in nbformat.read(path, as_version=4).cells[1:]]
+    assert notebooks.store(path) is True  # only the number behind the ≈ differs
+    assert [cell.outputs for cell in nbformat.read(path, as_version=4).cells[1:]] == first
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[2].source = "print('two')"
+    nbformat.write(notebook, path)
+    assert notebooks.store(path) is False
+    second = [cell.outputs for cell in nbformat.read(path, as_version=4).cells[1:]]
+    assert second[0] != first[0] and second[1][0].text == "two\n"
+    assert notebooks.store(path, fresh=True) is False
+    assert nbformat.read(path, as_version=4).cells[1].outputs != second[0]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import re
 import nbformat
 import pytest
 
-from course_utils import slides
+from course_utils import building, slides, website
 from course_utils.notebooks import NOTEBOOKS, NotebookError, list_notebooks, read_notebook
 
 CHAPTERS = [path for path in list_notebooks() if path.parent == NOTEBOOKS]
@@ -134,6 +134,12 @@ def test_long_lists_and_tables_are_split_and_keep_their_heading(tmp_path):
     assert len(deck) == 3 and all("<table>" in slide.parts[0] and ">Table" in slide.parts[0] for slide in deck[1:])
 
 
+def test_a_very_long_list_is_split_until_each_part_fits():
+    pages = slides._pages("## Much\n\n" + "\n".join(f"- item {i} " + "word " * 12 for i in range(60)))
+    assert len(pages) > 3 and all(height <= slides.TEXT_BOX[1] for _, height in pages)
+    assert [i for page, _ in pages for i in re.findall(r"- item (\d+)", page)] == [str(i) for i in range(60)]
+
+
 def test_what_is_too_long_for_a_slide_is_refused(tmp_path):
     path = write(tmp_path, ("slide", prose("# T")), ("slide", code("print(x)", "line\n" * 100)))
     with pytest.raises(NotebookError, match="01_toy.ipynb, cell 1: its output needs type of 4 pixels.*slide type skip"):
@@ -165,6 +171,24 @@ def test_damaged_notes_are_named(tmp_path, text):
 
 
 def test_missing_package_is_one_clear_error(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(slides, "find_spec", lambda name: None)
-    assert slides.main([str(tmp_path)]) == 1
-    assert "is not installed. Install what the slides need" in capsys.readouterr().err
+    monkeypatch.setattr(building, "BUILD", tmp_path)
+    monkeypatch.setattr(building, "find_spec", lambda name: None)
+    for build in (slides.build, website.build):
+        assert building.report(build) == 1
+        assert "is not installed. Install what the site and the slides need" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a", None])
+def test_only_a_plain_name_is_emptied_under_build(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(building, "BUILD", tmp_path)
+    with pytest.raises(ValueError, match="name: found .* expected the name of a folder"):
+        building.fresh_folder(name)
+
+
+def test_a_built_folder_is_new_each_time_and_nothing_beside_it_is_touched(tmp_path, monkeypatch):
+    monkeypatch.setattr(building, "BUILD", tmp_path / "build")
+    (building.fresh_folder("a") / "old").write_text("old")
+    (tmp_path / "build" / "kept").write_text("mine")
+    assert list(building.fresh_folder("a").iterdir()) == []
+    assert (tmp_path / "build" / "kept").read_text() == "mine"

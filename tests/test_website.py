@@ -1,12 +1,11 @@
 """What the site is made of: one title a page, headings that JupyterLab's links reach, alternative texts, references."""
 
 import re
-import shutil
 
 import nbformat
 import pytest
 
-from course_utils import website
+from course_utils import building, website
 from course_utils.notebooks import NOTEBOOKS, ROOT, NotebookError, list_notebooks, read_notebook
 
 
@@ -104,17 +103,15 @@ def test_pages_are_written_for_the_ledger_the_glossary_and_the_references(staged
 
 
 def test_failing_sphinx_is_one_clear_error(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(website, "stage", lambda destination: destination.mkdir())
-    assert website.main([str(tmp_path / "ünïcode site")]) == 1
-    assert "requirements-site.txt" in capsys.readouterr().err
+    monkeypatch.setattr(building, "BUILD", tmp_path / "ünïcode")
+    monkeypatch.setattr(website, "stage", lambda destination: None)
+    monkeypatch.setattr(website, "package_folder", lambda name: None)
+    assert building.report(website.build) == 1
+    assert "error: Sphinx ended with" in capsys.readouterr().err
 
 
-def test_site_folder_is_emptied_and_nothing_else_is(tmp_path):
-    beside = tmp_path / "kept.txt"
-    beside.write_text("mine")
-    folder = tmp_path / "sources"
-    folder.mkdir()
-    (folder / "old.md").write_text("old")
-    website.stage(folder)
-    assert beside.read_text() == "mine" and not (folder / "old.md").exists()
-    shutil.rmtree(folder)
+def test_a_folder_that_holds_anything_is_left_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="destination: .* is not empty. Name a folder that is"):
+        website.stage(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

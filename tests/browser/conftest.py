@@ -1,6 +1,6 @@
 """A real browser for the tests: Chromium (or Chrome, or Edge), driven by Playwright, without a network.
 
-Screenshots lie in build/browser. COURSE_BROWSER names the browser's program where it has another name.
+Screenshots lie in build/browser.
 """
 
 import os
@@ -14,11 +14,11 @@ import urllib.error
 import urllib.request
 
 import pytest
+from find_browser import find_browser
 
 from course_utils.notebooks import ROOT
 
 SHOTS = ROOT / "build" / "browser"
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-quic", "--disable-sync")
 
 
@@ -28,7 +28,7 @@ def browser():
     sync_api = pytest.importorskip(
         "playwright.sync_api", reason="playwright is not installed: see requirements-site.txt"
     )
-    program = os.environ.get("COURSE_BROWSER") or next(filter(None, map(shutil.which, PROGRAMS)), None)
+    program = find_browser()
     if program is None:
         pytest.skip("no Chromium, Chrome or Edge was found: install one, or name it in COURSE_BROWSER")
     sandbox = [] if os.name == "nt" or os.geteuid() else ["--no-sandbox"]  # Chromium has no sandbox for root
