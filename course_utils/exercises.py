@@ -88,6 +88,8 @@ def equals(expected):
 
     def test(answer):
         if isinstance(expected, np.ndarray) or isinstance(answer, np.ndarray):
+            if np.shape(answer) != np.shape(expected):
+                return f"found shape {np.shape(answer)}, expected shape {np.shape(expected)}"
             same = np.array_equal(answer, expected)
         else:
             same = bool(answer == expected)
