@@ -541,7 +541,8 @@ def _number_log_axis(axis, numbers):
 
 
 def _legend(axes):
-    _plain(axes.legend().get_texts())
+    legend = axes.legend(frameon=True, framealpha=0.85, edgecolor="none")  # readable where a line runs behind it
+    _plain(legend.get_texts())
 
 
 def _plain(texts):
