@@ -541,7 +541,9 @@ def _number_log_axis(axis, numbers):
 
 
 def _legend(axes):
-    legend = axes.legend(frameon=True, framealpha=0.85, edgecolor="none")  # readable where a line runs behind it
+    """Name the lines inside the axes, or to their right where five or more names would cover lines."""
+    many = len(axes.get_legend_handles_labels()[1]) > 4
+    legend = axes.legend(loc="center left", bbox_to_anchor=(1, 0.5)) if many else axes.legend()
     _plain(legend.get_texts())
 
 

@@ -431,3 +431,12 @@ def test_attention_names_bad_input(weights, message):
 def test_attention_needs_tokens():
     with pytest.raises(ValueError, match="source_tokens: found 0 entries"):
         plotting.plot_attention([[1]], [], ["c"], "t")
+
+
+@pytest.mark.parametrize("count", [4, 5])
+def test_five_names_stand_beside_the_lines_and_four_among_them(count):
+    lines = {f"line {i}": ([1, 2, 3], [i, i + 1, i]) for i in range(count)}
+    plot = plotting.plot_lines(lines, "Title", "x", "y")
+    plot.figure.canvas.draw()
+    inside = plot.axes.get_window_extent()
+    assert (plot.axes.get_legend().get_window_extent().x0 >= inside.x1) == (count > 4)
