@@ -65,7 +65,7 @@ $(STAMP): requirements.txt constraints.txt pyproject.toml
 		echo "No program named $$python was found. Install Python 3.11 to 3.13, or name yours: make lab PYTHON=…" >&2; exit 1; }; \
 	"$$python" -c "$$CHECK_PYTHON"
 	@[ -x $(BIN)/python ] || { echo "Making $(VENV)"; "$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }; }
-	@echo "Installing the course's packages: 3 to 10 minutes, and about 5 GB on the disk"
+	@echo "Installing the course's packages: 2 to 10 minutes, and about 5 GB on the disk"
 	@quiet=; [ -t 1 ] || quiet=--quiet; \
 	$(BIN)/python -m pip install --disable-pip-version-check $$quiet -r requirements.txt
 	@echo "Setting up the notebooks' kernel"

@@ -21,7 +21,7 @@ def fresh_folder(name):
     ValueError
         When `name` is not the plain name of a folder.
     """
-    if not isinstance(name, str) or name in ("", ".", "..") or Path(name).name != name:
+    if not isinstance(name, str) or name in ("", "..") or Path(name).name != name:
         raise ValueError(f"name: found {name!r}, expected the name of a folder, without a path.")
     folder = BUILD / name
     shutil.rmtree(folder, ignore_errors=True)

@@ -392,7 +392,8 @@ def store(path, fresh=False):
         _refuse_stderr(path, index, cell)
     kept = not fresh and all(map(_is_unchanged, stored, cells))
     for number, (before, after) in enumerate(zip(stored, cells, strict=True), start=1):
-        after.outputs = before.outputs if kept else after.outputs
+        if kept:
+            after.outputs = before.outputs
         after.metadata["course"] = {**after.metadata.get("course", {}), "source_sha256": source_hash(after.source)}
         _shrink_pictures(after)
         _number(after, number)
