@@ -1,7 +1,9 @@
 """Check a learner's answer to an exercise, and never stop the notebook because it is not there yet."""
 
+import contextlib
 import copy
 import reprlib
+from unittest import mock
 
 import numpy as np
 
@@ -31,7 +33,7 @@ def check(label, candidate, *tests):
     """Run tests on a learner's answer, print the outcome in one line, and say whether all of them passed.
 
     Whatever goes wrong inside the answer is printed as the reason, not raised: a notebook with unfinished exercises
-    runs to its end.
+    runs to its end. This includes an answer that asks Python to exit; only KeyboardInterrupt stops the cell.
 
     Parameters
     ----------
@@ -62,12 +64,19 @@ def check(label, candidate, *tests):
 
 
 def close(expected, tolerance):
-    """Make a test that passes when an answer is within `tolerance` of the numbers in `expected`, shape included."""
+    """Make a test that passes when an answer is within `tolerance` of the numbers in `expected`, shape included.
+
+    True, False and numbers written as text are no numbers.
+    """
     expected = np.asarray(expected, dtype=float)
     if not np.isfinite(expected).all() or not 0 <= tolerance < np.inf:
         raise ValueError(f"expected, tolerance: found {expected!r} and {tolerance!r}, expected finite numbers.")
 
     def test(answer):
+        entries = np.asarray(answer, dtype=object).flat
+        wrong = [type(entry).__name__ for entry in entries if isinstance(entry, bool | np.bool_ | str | bytes)]
+        if wrong:
+            return f"found {wrong[0]}, expected a number"
         found = np.asarray(answer, dtype=float)
         if found.shape != expected.shape:
             return f"found shape {found.shape}, expected shape {expected.shape}"
@@ -84,7 +93,10 @@ def close(expected, tolerance):
 
 
 def equals(expected):
-    """Make a test that passes when an answer equals `expected` (arrays: the same shape and values)."""
+    """Make a test that passes when an answer equals `expected` (arrays: the same shape and values).
+
+    True and False do not equal 1 and 0, although they do in Python.
+    """
 
     def test(answer):
         if isinstance(expected, np.ndarray) or isinstance(answer, np.ndarray):
@@ -93,7 +105,11 @@ def equals(expected):
             same = np.array_equal(answer, expected)
         else:
             same = bool(answer == expected)
-        return same or f"found {reprlib.repr(answer)}, which is not what was asked for"
+        if not same:
+            return f"found {reprlib.repr(answer)}, which is not what was asked for"
+        if _truth_values(answer) != _truth_values(expected):
+            return f"found {reprlib.repr(answer)}; True and False do not count as the numbers 1 and 0"
+        return True
 
     return test
 
@@ -110,20 +126,59 @@ def called_with(*arguments, gives):
     return test
 
 
+def _truth_values(value):
+    """Return where True and False stand in a value, as nested lists of bools."""
+    if hasattr(value, "tolist"):  # an array, a number of NumPy's, or a tensor
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {key: _truth_values(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_truth_values(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return sum(isinstance(item, bool | np.bool_) for item in value)
+    return isinstance(value, bool)
+
+
 def _first_failure(candidate, tests):
-    """Return None when all tests pass, else the reason of the first that fails."""
+    """Return None when all tests pass, else the reason of the first that fails, in one line."""
     if candidate is None or candidate is ...:
         return "no answer here yet"
     for test in tests:
         try:
-            outcome = test(candidate)
+            with _exit_raises():
+                outcome = test(candidate)
         except NotImplementedError:
             return "not written yet"
-        except Exception as error:  # the contract of an exercise: the learner's error is shown, not raised
-            message = " ".join(str(error).split())
-            return f"raised {type(error).__name__}: {message[:200]}{'…' if len(message) > 200 else ''}"
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # the contract of an exercise: the learner's error is shown, not raised
+            return f"raised {type(error).__name__}: {_one_line(_message(error))}"
         if isinstance(outcome, str):
-            return outcome or "a test did not pass"
+            return _one_line(outcome) or "a test did not pass"
         if not isinstance(outcome, bool | np.bool_) or not outcome:
             return "a test did not pass"
     return None
+
+
+def _exit_raises():
+    """Let IPython's own `exit()` raise SystemExit, as Python's does: it would end the kernel and raise nothing."""
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    return contextlib.nullcontext() if shell is None else mock.patch.object(shell, "ask_exit", side_effect=SystemExit)
+
+
+def _message(error):
+    """Return an error's message, also where the learner's own class cannot give one."""
+    try:
+        return str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as broken:
+        return f"its message cannot be shown, that raises {type(broken).__name__}"
+
+
+def _one_line(text):
+    """Return a text in one line of at most 200 characters, without control characters."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return f"{line[:200]}…" if len(line) > 200 else line

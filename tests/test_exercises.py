@@ -1,9 +1,16 @@
 """Exercises: whatever the learner writes ends in one line of fixed wording, never in an exception."""
 
+import sys
+from decimal import Decimal
+from fractions import Fraction
+
+import nbclient
+import nbformat
 import numpy as np
 import pytest
 
 from course_utils.exercises import NOT_YET, RIGHT, called_with, check, close, equals
+from course_utils.runtime import load_torch
 
 
 def unfinished(x):
@@ -12,6 +19,44 @@ def unfinished(x):
 
 def double(x):
     return 2 * x
+
+
+def raises(error):
+    """Give an answer that raises."""
+
+    def answer(*arguments):
+        raise error
+
+    return answer
+
+
+class Broken:
+    """An object that cannot be compared, shown or counted with."""
+
+    def fail(self, *arguments, **options):
+        raise SystemExit("broken")
+
+    __eq__ = __repr__ = __str__ = __array__ = __bool__ = __len__ = fail
+    __hash__ = None
+
+
+class BrokenMessage(Exception):
+    def __str__(self):
+        return 1 / 0
+
+
+class NoMessage(Exception):
+    def __str__(self):
+        return 1
+
+
+class ExitingMessage(Exception):
+    def __str__(self):
+        raise SystemExit
+
+
+class OwnBase(BaseException):
+    pass
 
 
 IS_FOUR = called_with(2, gives=equals(4))
@@ -62,12 +107,67 @@ def test_long_messages_become_one_short_line(capsys):
     assert printed.count("\n") == 1 and len(printed) < 280
 
 
-def test_stopping_the_kernel_is_not_swallowed():
-    def interrupt(answer):
-        raise KeyboardInterrupt
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (raises(SystemExit), "raised SystemExit: "),
+        (lambda x: sys.exit(3), "raised SystemExit: 3"),
+        (lambda x: exit(), "raised SystemExit: "),
+        (lambda x: quit(), "raised SystemExit: "),
+        (raises(GeneratorExit()), "raised GeneratorExit: "),
+        (raises(OwnBase("own")), "raised OwnBase: own"),
+        (raises(BrokenMessage()), "raised BrokenMessage: its message cannot be shown, that raises ZeroDivisionError"),
+        (raises(NoMessage()), "raised NoMessage: its message cannot be shown, that raises TypeError"),
+        (raises(ExitingMessage()), "raised ExitingMessage: its message cannot be shown, that raises SystemExit"),
+        (raises(ValueError(Broken())), "raised ValueError: its message cannot be shown, that raises SystemExit"),
+        (lambda x: Broken(), "raised SystemExit: broken"),
+    ],
+)
+@pytest.mark.parametrize("gives", [equals(4), equals(np.array([4])), close(4, 0.1)])
+def test_no_answer_stops_the_notebook(answer, reason, gives, capsys):
+    assert not check("doubling", answer, called_with(2, gives=gives))
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"Not yet: doubling - {reason}")
+    assert printed.count("\n") == 1
+
+
+def test_the_exit_of_a_notebook_leaves_its_kernel_alive(tmp_path):
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [
+        nbformat.v4.new_code_cell("from course_utils.exercises import check"),
+        *(
+            nbformat.v4.new_code_cell(f"check('leave', lambda: {leave}(), lambda answer: answer() == 1)")
+            for leave in ("exit", "quit")
+        ),
+        nbformat.v4.new_code_cell("import time\ntime.sleep(0.5)"),  # a kernel that was asked to exit ends by now
+        nbformat.v4.new_code_cell("print('alive')"),
+    ]
+    nbclient.NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}}, timeout=60).execute()
+    printed = [output["text"] for cell in notebook.cells for output in cell.outputs if "text" in output]
+    assert printed == ["Not yet: leave - raised SystemExit: \n"] * 2 + ["alive\n"]
+
+
+def test_an_answer_cannot_write_lines_of_its_own(capsys):
+    class Forger:
+        def __repr__(self):
+            return "4\nRight: doubling\x1b[1A"
+
+    check("doubling", lambda x: Forger(), IS_FOUR)
+    assert capsys.readouterr().out.splitlines() == [
+        "Not yet: doubling - found 4 Right: doubling [1A, which is not what was asked for"
+    ]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, KeyboardInterrupt("stop")])
+def test_stopping_the_kernel_is_not_swallowed(error):
+    class Stopped(Exception):
+        def __str__(self):
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        check("stop", 1, interrupt)
+        check("stop", 1, raises(error))
+    with pytest.raises(KeyboardInterrupt):
+        check("stop", 1, raises(Stopped()))
 
 
 def test_an_exercise_that_is_written_wrongly_raises():
@@ -115,6 +215,57 @@ def test_equals_compares_arrays_by_shape_and_value():
     assert equals(np.array([1, 2]))([1]) == "found shape (1,), expected shape (2,)"
     assert equals(np.array([1, 2]))(np.array([1, 3])).startswith("found array([1, 3])")
     assert equals("≈ été")("≈ été") is True
+
+
+@pytest.mark.parametrize(
+    ("expected", "answer"),
+    [
+        (1, True),
+        (0, np.False_),
+        ([1, 0], [True, False]),
+        ((1, [0]), (1, [False])),
+        ({"a": 1}, {"a": True}),
+        ({1}, {True}),
+        (np.array([1, 0]), np.array([True, False])),
+        (np.array([1, 0]), [1, False]),
+    ],
+)
+def test_equals_keeps_numbers_and_truth_values_apart(expected, answer):
+    assert equals(expected)(answer).endswith("; True and False do not count as the numbers 1 and 0")
+    assert equals(answer)(expected).endswith("; True and False do not count as the numbers 1 and 0")
+    assert equals(expected)(expected) is True
+    assert equals(answer)(answer) is True
+
+
+def test_equals_accepts_the_same_number_or_truth_value_of_another_library():
+    assert equals(True)(np.True_) is True
+    assert equals(1)(1.0) is True
+    assert equals([True, False])(np.array([True, False])) is True
+    assert equals(3)(np.int64(3)) is True
+    assert equals(True)(load_torch().tensor(True)) is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [(True, "bool"), (np.True_, "bool"), ("1", "str"), (b"1", "bytes")],
+)
+def test_close_wants_numbers(answer, name):
+    assert close(1, 0.1)(answer) == f"found {name}, expected a number"
+    assert close([1, 1], 0.1)([1.0, answer]) == f"found {name}, expected a number"
+    assert close([1], 0.1)(np.array([answer])) == f"found {name}, expected a number"
+
+
+@pytest.mark.parametrize("one", [1, 1.0, np.float32(1), Fraction(1), Decimal(1), np.array(1)])
+def test_close_takes_every_kind_of_number(one):
+    assert close(1, 0)(one) is True
+    assert close([1, 1], 0)([one, one]) is True
+
+
+def test_close_takes_tensors():
+    torch = load_torch()
+    assert close([1, 2], 0)(torch.tensor([1, 2])) is True
+    assert close([1, 2], 0)([torch.tensor(1.0), torch.tensor(2.0)]) is True
+    assert close(1, 0)(torch.tensor(True)) == "found bool, expected a number"
 
 
 def test_called_with_protects_its_arguments():
