@@ -7,7 +7,7 @@ that learners work in.
     python -m course_utils.notebooks store [--fresh] [NOTEBOOK ...]
     python -m course_utils.notebooks check [NOTEBOOK ...]
     python -m course_utils.notebooks measure [NOTEBOOK ...]
-    python -m course_utils.notebooks copy
+    python -m course_utils.notebooks copy [DESTINATION]
     python -m course_utils.notebooks prepare
 """
 
@@ -588,7 +588,8 @@ def copy_for_learners(destination="work", source=NOTEBOOKS):
     Parameters
     ----------
     destination : str or Path
-        A folder, made if missing; a relative one lies in the project folder.
+        A folder, made if missing; a relative one lies in the project folder. One that this function made is for its
+        owner alone; the permissions of a folder that was there before stay.
 
     Raises
     ------
@@ -602,6 +603,7 @@ def copy_for_learners(destination="work", source=NOTEBOOKS):
         raise NotebookError(f"destination: {_shown(destination)} holds the stored notebooks. Choose another folder.")
     record_path = destination / ".copied.json"
     record = _read_record(record_path)
+    destination.mkdir(mode=0o700, parents=True, exist_ok=True)
     lines = []
     for path in sorted(path for path in source.rglob("*") if path.is_file()):
         name = path.relative_to(source)
@@ -695,7 +697,8 @@ def main(arguments=None):
         command.add_argument("paths", nargs="*", type=Path, metavar="NOTEBOOK", help="default: all")
         if name == "store":
             command.add_argument("--fresh", action="store_true", help="replace the outputs even if nothing changed")
-    commands.add_parser("copy", help="make output-free copies in work/")
+    command = commands.add_parser("copy", help="make output-free copies that only their owner can read")
+    command.add_argument("destination", nargs="?", type=Path, help="a folder; default: work/ in the project")
     commands.add_parser("prepare", help="set up the kernel of this Python environment")
     options = parser.parse_args(arguments)
     try:
@@ -707,7 +710,7 @@ def main(arguments=None):
 
 def _run(options):
     if options.command == "copy":
-        print("\n".join(copy_for_learners()))
+        print("\n".join(copy_for_learners(options.destination.absolute() if options.destination else "work")))
     elif options.command == "prepare":
         _prepare()
     elif options.command == "check":

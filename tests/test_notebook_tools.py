@@ -384,6 +384,27 @@ def test_copy_refuses_bad_destinations(course):
             notebooks.copy_for_learners(destination, source)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps other permissions than owner, group and others")
+def test_copies_are_for_their_owner_alone_and_a_folder_that_was_there_keeps_its_permissions(course):
+    source, work = course
+    notebooks.copy_for_learners(work / "deep" / "mine", source)
+    assert (work / "deep" / "mine").stat().st_mode & 0o777 == 0o700
+    shared = work / "shared"
+    shared.mkdir()
+    shared.chmod(0o755)
+    notebooks.copy_for_learners(shared, source)
+    assert shared.stat().st_mode & 0o777 == 0o755
+
+
+def test_the_copy_command_takes_a_destination_from_the_current_folder(course, tmp_path, monkeypatch, capsys):
+    source, _ = course
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(notebooks.copy_for_learners, "__defaults__", ("work", source))
+    assert notebooks.main(["copy", "anna/work"]) == 0
+    assert "01_toy.ipynb: copied" in capsys.readouterr().out
+    assert (tmp_path / "anna" / "work" / "solutions" / "01_toy.ipynb").is_file()
+
+
 @pytest.mark.parametrize("record", ["{", "[]"])
 def test_copy_names_a_damaged_record(course, record):
     source, work = course
