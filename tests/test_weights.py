@@ -6,7 +6,17 @@ import hashlib
 import pytest
 
 from course_utils import weights
-from course_utils.weights import WEIGHTS, WeightFile, WeightsError, locate, sha256_of, status, verified_path
+from course_utils.weights import (
+    WEIGHTS,
+    WHISPER,
+    WeightFile,
+    WeightsError,
+    locate,
+    sha256_of,
+    status,
+    verified_bytes,
+    verified_path,
+)
 
 NAME = "efficientnet_lite0"
 
@@ -42,9 +52,10 @@ def test_sha256_of_known_value(tmp_path):
 @pytest.mark.parametrize("name", list(WEIGHTS))
 def test_registry_is_complete_and_matches_the_file(name):
     entry = WEIGHTS[name]
-    assert entry.name == name and len(entry.sha256) == 64 and entry.licence and entry.source and entry.parameters > 0
+    assert entry.name == name and len(entry.sha256) == 64 and entry.licence and entry.source
+    assert (entry.parameters > 0) is (name not in WHISPER[1:])
     file = verified_path(name)
-    assert file.stat().st_size == entry.bytes
+    assert file.stat().st_size == entry.bytes == len(verified_bytes(name))
     with pytest.raises(dataclasses.FrozenInstanceError):
         entry.sha256 = ""
 
@@ -79,14 +90,33 @@ def test_missing_file_in_models_names_the_command(registered):
         verified_path("tiny")
 
 
+@pytest.mark.parametrize("verified", [verified_path, verified_bytes])
 @pytest.mark.parametrize("content", [b"", b"Weights", b"weights and more"])
-def test_wrong_checksum(registered, content):
+def test_wrong_checksum(registered, content, verified):
     registered.write_bytes(content)
     with pytest.raises(WeightsError) as raised:
-        verified_path("tiny")
+        verified("tiny")
     message = str(raised.value)
     assert str(registered) in message and WEIGHTS["tiny"].sha256 in message
     assert hashlib.sha256(content).hexdigest() in message and "git checkout models/tiny" in message
+
+
+@pytest.mark.parametrize("verified", [verified_path, verified_bytes])
+def test_each_digit_of_a_checksum_counts(registered, monkeypatch, verified):
+    good = WEIGHTS["tiny"].sha256
+    for place in (0, 31, 63):
+        changed = good[:place] + ("1" if good[place] == "0" else "0") + good[place + 1 :]
+        monkeypatch.setitem(WEIGHTS, "tiny", dataclasses.replace(WEIGHTS["tiny"], sha256=changed))
+        with pytest.raises(WeightsError, match="wrong checksum"):
+            verified("tiny")
+
+
+def test_the_bytes_that_were_checked_are_returned(registered):
+    assert verified_bytes("tiny") == b"weights"
+
+
+def test_a_damaged_file_is_replaced_though_its_package_is_installed():
+    assert all(entry.repair.endswith("--force-reinstall") for entry in WEIGHTS.values() if entry.package)
 
 
 def test_a_copy_in_a_unicode_folder_is_accepted(registered, tmp_path):
