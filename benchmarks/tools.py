@@ -21,6 +21,8 @@ import time
 from pathlib import Path
 from statistics import median
 
+from course_utils.runtime import load_keras  # its import also settles how the threads of all tools wait
+
 FORMS = (
     "PyTorch, eager",
     "PyTorch, compiled",
@@ -68,8 +70,6 @@ def load_tool(form):
 
         found["keras"] = keras
     elif form.startswith(("Keras", "TensorFlow")):
-        from course_utils.runtime import load_keras
-
         found["keras"] = load_keras(threads=1)
         import tensorflow as tf
 

@@ -1,7 +1,8 @@
-"""Decide in which order the numerical engines load, and how many threads each of them takes.
+"""Decide in which order the numerical engines load, how many threads each of them takes, and how threads wait.
 
-TensorFlow and torch each bring their own thread pool. Whoever needs an engine asks for it here, so that one place
-keeps their log lines quiet, their threads few and their order fixed (TensorFlow before torch).
+The order is triton (where torch brings it), TensorFlow, torch: to import triton after TensorFlow ends the process with
+a segmentation fault. Whoever needs an engine asks for it here, also in a process of its own, so that one place keeps
+the order, the log lines quiet and the threads few.
 """
 
 import contextlib
@@ -10,12 +11,20 @@ import importlib.util
 import os
 import sys
 import tempfile
+import warnings
 
 from course_utils.profile import current_profile
 
 __all__ = ["THREADS", "load_keras", "load_torch", "load_transformers"]
 
-THREADS = max(1, min(2, os.cpu_count() or 1))
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+THREADS = min(2, CORES)
+
+# Both are read when an engine loads, and are for child processes too. By default a thread that waits for others keeps
+# its core busy, so that two notebooks on two cores take ten times as long as one; and the course's numbers are a
+# processor's, also where there is a GPU.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 
 def load_keras(threads=THREADS):
@@ -30,7 +39,8 @@ def load_keras(threads=THREADS):
     Raises
     ------
     RuntimeError
-        When Keras is loaded on another backend, or the environment variable `KERAS_BACKEND` asks for one.
+        When Keras is loaded on another backend, the environment variable `KERAS_BACKEND` asks for one, or TensorFlow
+        was imported by itself where triton has to come first.
     """
     loaded = sys.modules.get("keras")
     backend = loaded.backend.backend() if loaded else os.environ.get("KERAS_BACKEND") or "tensorflow"
@@ -41,6 +51,7 @@ def load_keras(threads=THREADS):
         )
     os.environ["KERAS_BACKEND"] = backend  # goes before what Keras's own settings file says
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    _load_triton()
     if "tensorflow" not in sys.modules:
         with _native_log_aside():
             tensorflow = importlib.import_module("tensorflow")
@@ -49,6 +60,18 @@ def load_keras(threads=THREADS):
             tensorflow.config.threading.set_inter_op_parallelism_threads(THREADS)
             tensorflow.config.list_physical_devices()  # says in its log what it looks for and does not find
     return importlib.import_module("keras")
+
+
+def _load_triton():
+    """Import triton, which torch for Linux brings and uses later, as long as that is safe."""
+    if "triton" in sys.modules or importlib.util.find_spec("triton") is None:
+        return
+    if "tensorflow" in sys.modules:
+        raise RuntimeError(
+            "tensorflow was imported before triton, and the process would crash when torch needs triton. Restart the "
+            "kernel, and let the first cell call course_utils.runtime.load_keras() before anything imports tensorflow."
+        )
+    importlib.import_module("triton")
 
 
 @contextlib.contextmanager
@@ -73,7 +96,7 @@ def _native_log_aside():
 
 
 def load_torch(threads=THREADS):
-    """Import torch, after TensorFlow where that is installed, and return the module.
+    """Import torch, after triton and TensorFlow where these are installed, and return the module.
 
     `threads` is how many torch splits one operation over; only the first import of torch through this module sets it.
     """
@@ -83,6 +106,7 @@ def load_torch(threads=THREADS):
     torch = importlib.import_module("torch")
     if first:
         torch.set_num_threads(threads)
+        warnings.filterwarnings("ignore", "(?s).*CUDA initialization")  # the build for GPUs, where there is none
     return torch
 
 

@@ -14,11 +14,15 @@ import math
 from pathlib import Path
 
 import numpy as np
-import torch
 from kneser_ney import KneserNey
 from python_docs import load_documents
 from train_mini_gpt import MASK, SETTINGS, encode, held_out_text, hide, stream
-from transformers import GPT2LMHeadModel, ModernBertForMaskedLM, PreTrainedTokenizerFast
+
+from course_utils.runtime import load_torch, load_transformers
+
+torch = load_torch()
+load_transformers()
+from transformers import GPT2LMHeadModel, ModernBertForMaskedLM, PreTrainedTokenizerFast  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 BATCH, DRAWS, PLACES, BEFORE = 16, 5, 2000, 64

@@ -24,11 +24,15 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 from python_docs import PARTS, load_documents
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from tqdm import tqdm
-from transformers import (
+
+from course_utils.runtime import load_torch, load_transformers
+
+torch = load_torch()
+load_transformers()
+from transformers import (  # noqa: E402
     GenerationConfig,
     GPT2Config,
     GPT2LMHeadModel,

@@ -20,10 +20,14 @@ from collections import defaultdict
 from pathlib import Path
 
 import sentencepiece
-import torch
 from tokenizers import normalizers
 from tqdm import tqdm
-from transformers import GenerationConfig, T5Config, T5ForConditionalGeneration, T5Tokenizer
+
+from course_utils.runtime import load_torch, load_transformers
+
+torch = load_torch()
+load_transformers()
+from transformers import GenerationConfig, T5Config, T5ForConditionalGeneration, T5Tokenizer  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 LOSSES = ROOT / "experiments" / "results" / "mini_t5_training.csv"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -9,13 +10,14 @@ from types import SimpleNamespace
 import pytest
 
 from course_utils import runtime
-from course_utils.notebooks import ROOT
+from course_utils.notebooks import ROOT, list_notebooks, read_notebook
 from course_utils.runtime import THREADS, load_keras, load_torch, load_transformers
 
 
 def run_python(code, **environment):
     """Run code in a fresh interpreter, without the variables that conftest.py sets."""
-    unset = ("COURSE_PROFILE", "HF_HUB_OFFLINE", "KERAS_BACKEND", "TF_CPP_MIN_LOG_LEVEL", "TOKENIZERS_PARALLELISM")
+    unset = ("COURSE_PROFILE", "HF_HUB_OFFLINE", "KERAS_BACKEND", "OMP_WAIT_POLICY")
+    unset += ("CUDA_VISIBLE_DEVICES", "TF_CPP_MIN_LOG_LEVEL", "TOKENIZERS_PARALLELISM")
     kept = {name: value for name, value in os.environ.items() if name not in unset}
     command = [sys.executable, "-W", "error", "-c", code]
     return subprocess.run(command, capture_output=True, text=True, env={**kept, "PYTHONPATH": str(ROOT), **environment})
@@ -37,6 +39,8 @@ print(json.dumps({
         torch.get_num_threads(),
     ],
     "offline": [os.environ["HF_HUB_OFFLINE"], huggingface_hub.is_offline_mode()],
+    "waiting": os.environ["OMP_WAIT_POLICY"],
+    "gpu": torch.cuda.is_available(),
     "quiet": transformers.logging.get_verbosity() == transformers.logging.ERROR,
 }))
 """
@@ -51,6 +55,8 @@ def test_a_fresh_process_loads_in_order_with_few_threads_and_quietly():
         "threads": [THREADS] * 3,
         "offline": ["1", True],
         "quiet": True,
+        "waiting": "passive",
+        "gpu": False,
     }
     assert result.stderr == ""
 
@@ -163,3 +169,60 @@ def test_unknown_profile(monkeypatch):
     monkeypatch.setenv("COURSE_PROFILE", "huge")
     with pytest.raises(ValueError, match="COURSE_PROFILE"):
         load_transformers()
+
+
+STAND_IN = """import os, sys
+if "tensorflow" in sys.modules:
+    os.abort()  # as the real one ends the process
+"""
+IN_ORDER = """
+import sys
+from course_utils.runtime import load_keras, load_torch, load_transformers
+load_keras(), load_torch(), load_transformers()
+import triton
+print([name for name in sys.modules if name in ("triton", "tensorflow", "torch", "transformers")])
+"""
+TOO_LATE = """
+import tensorflow
+from course_utils.runtime import load_torch
+load_torch()
+"""
+
+
+@pytest.fixture
+def triton(tmp_path):
+    """Return a PYTHONPATH on which a stand-in for triton lies, so that the order needs no torch of several GB."""
+    (tmp_path / "triton").mkdir()
+    (tmp_path / "triton" / "__init__.py").write_text(STAND_IN, encoding="utf-8")
+    return os.pathsep.join([str(tmp_path), str(ROOT)])
+
+
+def test_triton_loads_before_tensorflow(triton):
+    result = run_python(IN_ORDER, PYTHONPATH=triton)
+    assert result.stdout == "['triton', 'tensorflow', 'torch', 'transformers']\n", result.stderr
+
+
+def test_triton_that_would_come_late_is_an_error_and_no_crash(triton):
+    result = run_python(TOO_LATE, PYTHONPATH=triton)
+    assert result.returncode == 1
+    assert "RuntimeError: tensorflow was imported before triton" in result.stderr
+
+
+SCRIPTS = [path for folder in ("course_utils", "benchmarks", "experiments") for path in ROOT.glob(f"{folder}/**/*.py")]
+ENGINES = r"^\s*(?:import|from)\s+(?:tensorflow|keras|torch|triton|transformers|captum)\b"
+
+
+def code_of(path):
+    if path.suffix == ".py":
+        return path.read_text(encoding="utf-8")
+    return "\n".join(cell.source for cell in read_notebook(path).cells if cell.cell_type == "code")
+
+
+@pytest.mark.parametrize("path", [*list_notebooks(), *SCRIPTS], ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_nothing_loads_an_engine_by_another_door(path):
+    """Each file loads the course's package, which settles the threads, and TensorFlow's order, before an engine."""
+    code = code_of(path)
+    for found in re.finditer(ENGINES, code, re.MULTILINE):
+        assert re.search(r"^\s*(?:import|from) course_utils\b", code[: found.start()], re.MULTILINE), found.group()
+        if found.group().split()[1] == "tensorflow":
+            assert re.search(r"load_(?:keras|torch|transformers)\(", code[: found.start()]), found.group()
