@@ -16,7 +16,7 @@ lab: $(STAMP)  ## Open JupyterLab on chapter 4, in copies of your own (folder wo
 	@$(BIN)/python -m course_utils lab
 
 test: $(STAMP)  ## Test helpers, the notebooks' rules, and every stored output (strict nbval)
-	$(OFFLINE) $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout 120 \
+	$(OFFLINE) $(BIN)/python -m pytest -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 120 \
 		--nbval-sanitize-with tests/nbval_sanitize.cfg tests notebooks
 
 test-browser: $(SITE_STAMP)  ## Test JupyterLab, the site and the slides in a browser (pictures: build/browser)
