@@ -1,5 +1,6 @@
 """What learners hand in is read, never run; each file gets a row, whatever is wrong with it."""
 
+import io
 import json
 import os
 import shutil
@@ -76,6 +77,7 @@ def test_a_changed_check_and_one_that_was_not_run_are_named(tmp_path):
         ([stream("no new line, " + RIGHT_1)], "right"),
         ([stream("UserWarning: Exercise 1\n", "stderr"), stream(RIGHT_1)], "right"),
         ([stream("Right: "), stream("a warning\n", "stderr"), stream("Exercise 1\n")], "right"),
+        ([stream("Not yet: Exercise 10 - no answer here yet\n" + RIGHT_1)], "right"),
         ([stream(RIGHT_1 + NOT_YET_1)], "not yet"),
         ([stream(RIGHT_1), stream(NOT_YET_1)], "not yet"),
         ([stream("Not yet: Exercise 1 - found 'Right: Exercise 1\n")], "not yet"),
@@ -305,15 +307,25 @@ def test_the_marks_differ_and_are_in_every_code_page():
     assert len(set(marks)) == len(marks) and all(len(mark) == 1 and mark.isascii() for mark in marks)
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "cp932", "utf-8"])
-def test_a_redirect_under_any_code_page_is_written(tmp_path, encoding):
+@pytest.mark.parametrize("encoding", ["cp1252", "cp932", "ascii", "utf-8"])
+def test_a_redirect_under_any_code_page_is_written(tmp_path, monkeypatch, encoding):
     hand_in(tmp_path / "Ada Łovelace 王" / CHAPTER)
-    environment = {**os.environ, "PYTHONIOENCODING": encoding}
-    command = [sys.executable, "-m", "course_utils.submissions", tmp_path]
-    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True)
-    assert (run.returncode, run.stderr) == (0, b"")
-    shown = run.stdout.decode(encoding)
+    redirect = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr("sys.stdout", redirect)
+    assert main([str(tmp_path)]) == 0
+    redirect.flush()
+    shown = redirect.buffer.getvalue().decode(encoding)
     assert "+ + + + + + +  7 of 7  Ada " in shown and (encoding != "utf-8" or "Łovelace 王" in shown)
+
+
+def test_the_command_exits_with_1_after_the_table(tmp_path):
+    hand_in(tmp_path / "Ada Łovelace 王" / CHAPTER)
+    (tmp_path / "Zoë.ipynb").touch()
+    command = [sys.executable, "-m", "course_utils.submissions", tmp_path]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, encoding="ascii")
+    assert (run.returncode, run.stderr) == (1, "")
+    assert "7 of 7  Ada \\u0141ovelace \\u738b/" in run.stdout and "Zo\\xeb.ipynb: empty" in run.stdout
 
 
 @pytest.mark.parametrize("folder", ["", "gone", "a file"])
