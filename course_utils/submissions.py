@@ -63,9 +63,7 @@ def read_submissions(folder):
         paths += [Path(place, name) for name in folders + files if not name.startswith("._")]
     found = [read_submission(path, folder) for path in paths if ".ipynb" in path.name.lower() or _leaves(path, folder)]
     for error in closed:
-        found.append(
-            Submission(_name(error.filename, folder), problem=f"a folder that cannot be opened ({error.strerror})")
-        )
+        found.append(Submission(_name(error.filename, folder), problem=f"cannot be opened ({error.strerror})"))
     if not found:
         raise NotebookError(f"folder: found no notebook in {folder}. Name the folder that holds what was handed in.")
     return sorted(found, key=lambda submission: submission.name)
@@ -88,13 +86,13 @@ def read_submission(path, folder=None):
     """
     path = Path(path)
     folder = path.parent if folder is None else Path(folder)
-    name = _name(path, folder)
+    name, course = _name(path, folder), _checks()
     try:
         cells = _code_cells(path, folder)
-        chapter = _chapter(path.name, cells)
+        chapter = _chapter(path.name, cells, course)
     except NotebookError as error:
         return Submission(name, problem=str(error))
-    exercises = {label: _verdict(label, cells.get(source, [])) for label, source in _checks()[chapter].items()}
+    exercises = {label: _verdict(label, cells.get(source, [])) for label, source in course[chapter].items()}
     return Submission(name, chapter, exercises)
 
 
@@ -169,8 +167,8 @@ def _text(value):
     return "".join(part for part in (value if isinstance(value, list) else [value]) if isinstance(part, str))
 
 
-def _chapter(name, sources):
-    held = {chapter: len(sources.keys() & checks.values()) / len(checks) for chapter, checks in _checks().items()}
+def _chapter(name, sources, course):
+    held = {chapter: len(sources.keys() & checks.values()) / len(checks) for chapter, checks in course.items()}
     best = max(held, key=held.get)
     if held[best] >= 0.5:
         return best

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from course_utils import submissions
 from course_utils.notebooks import NOTEBOOKS, ROOT, NotebookError, copy_for_learners, list_notebooks, read_notebook
 from course_utils.submissions import RESULTS, main, read_submission, read_submissions
 
@@ -262,7 +263,7 @@ def test_without_permission_the_row_says_so(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("os.scandir", lambda path: refuse(path) if str(path).endswith("ada") else scandir(path))
         (found,) = read_submissions(tmp_path)
-    assert (found.name, found.problem) == ("ada", "a folder that cannot be opened (Permission denied)")
+    assert (found.name, found.problem) == ("ada", "cannot be opened (Permission denied)")
 
 
 def test_table_of_a_class(tmp_path, capsys):
@@ -326,6 +327,17 @@ def test_the_command_exits_with_1_after_the_table(tmp_path):
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, encoding="ascii")
     assert (run.returncode, run.stderr) == (1, "")
     assert "7 of 7  Ada \\u0141ovelace \\u738b/" in run.stdout and "Zo\\xeb.ipynb: empty" in run.stdout
+
+
+def test_a_damaged_notebook_of_the_course_is_not_blamed_on_the_learner(tmp_path, monkeypatch):
+    hand_in(tmp_path / "ada" / CHAPTER)
+    (tmp_path / "course").mkdir()
+    (tmp_path / "course" / CHAPTER).write_text("{")
+    monkeypatch.setattr("course_utils.submissions.list_notebooks", lambda: [tmp_path / "course" / CHAPTER])
+    monkeypatch.setattr("course_utils.submissions.NOTEBOOKS", tmp_path / "course")
+    submissions._checks.cache_clear()
+    with pytest.raises(NotebookError, match="cannot read"):
+        read_submissions(tmp_path / "ada")
 
 
 @pytest.mark.parametrize("folder", ["", "gone", "a file"])
