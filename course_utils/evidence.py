@@ -94,7 +94,7 @@ def claim(id, statement, *, check, measured, verdict, caveat=None, basis="measur
     ValueError
         When the id is unknown, a text that is needed is missing, or a ≈ has no number behind it.
     """
-    if id not in load_claims():
+    if not isinstance(id, str) or id not in load_claims():
         raise ValueError(f"id: found {id!r}, expected one of {', '.join(load_claims())}.")
     if verdict not in VERDICTS:
         raise ValueError(f"verdict: found {verdict!r}, expected one of {VERDICTS}.")

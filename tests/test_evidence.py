@@ -131,6 +131,7 @@ def test_check_must_be_a_bool(check, boxes):
     [
         ({"id": "9.9"}, ValueError, r"id: found '9.9', expected one of 1\.1, "),
         ({"id": 4.1}, ValueError, "id: found 4.1"),
+        ({"id": []}, ValueError, r"id: found \[\]"),
         ({"verdict": "Holds"}, ValueError, "verdict: found 'Holds', expected one of"),
         ({"basis": "guessed"}, ValueError, "basis: found 'guessed', expected one of"),
         ({"verdict": "holds with a caveat"}, TypeError, "caveat: found NoneType"),
