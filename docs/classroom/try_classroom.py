@@ -11,6 +11,7 @@ Removes what it made, and exits with 0 when all went well.
 import argparse
 import contextlib
 import grp
+import importlib.util
 import json
 import os
 import pwd
@@ -362,10 +363,13 @@ def check_environment(names):
         raise Problem("only root may make accounts: start this with sudo.")
     for known in {account.pw_name for account in pwd.getpwall()} & set(names):
         raise Problem(f"there is an account {known}. If no other run uses it: userdel --remove {known}")
+    if importlib.util.find_spec("jupyterhub") is None:
+        raise Problem(f"no JupyterHub: {sys.executable} -m pip install -r docs/classroom/requirements.txt")
     if shutil.which("configurable-http-proxy") is None:
         raise Problem("no configurable-http-proxy on the PATH: npm install --global configurable-http-proxy@5.3.0")
     as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    command = [*as_nobody, sys.executable, "-c", "import course_utils"]
+    code = f"import course_utils, sys; sys.exit(sys.base_prefix != {sys.base_prefix!r})"
+    command = [*as_nobody, sys.executable, "-c", code]
     if subprocess.run(command, cwd="/", capture_output=True).returncode:
         raise Problem(
             f"other accounts cannot run {sys.executable} (or what it links to: {Path(sys.executable).resolve()}). "
