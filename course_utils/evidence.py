@@ -1,10 +1,12 @@
-"""Settle the source document's claims with cells that ran, and run its broken code to show how it fails."""
+"""Settle the source document's claims by findings, and run its broken code to show how it fails."""
 
 import contextlib
 import csv
 import html
 import importlib.resources
 import io
+import math
+import numbers
 import re
 import sys
 import sysconfig
@@ -14,39 +16,62 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+__all__ = ["KINDS", "Finding", "Settled", "claim", "expect_error", "finding", "load_claims", "read_box"]
 
-__all__ = ["BASES", "VERDICTS", "Settled", "claim", "expect_error", "load_claims", "read_box"]
-
-VERDICTS = ("holds", "holds with a caveat", "does not hold")
-BASES = ("measured", "cited")
-
-# Symbol and colour of each outcome (Okabe and Ito's colour-blind safe palette); black reads well on all of them.
-_MARKS = {
-    "holds": ("✔", "#009E73"),
-    "holds with a caveat": ("▲", "#E69F00"),
-    "does not hold": ("✘", "#D55E00"),
-    "error": ("✘", "#56B4E9"),
+# Kind of verdict to its text (a divided one names where), its symbol, and its colour (Okabe and Ito's colour-blind safe
+# palette; black reads well on all of them).
+KINDS = {
+    "holds": ("holds where we tested", "✔", "#009E73"),
+    "divided": ("holds in part", "▲", "#E69F00"),
+    "fails": ("does not hold where we tested", "✘", "#D55E00"),
+    "undecided": ("not decided here", "?", "#CC79A7"),
+    "cited": ("cited, not measured", "§", "#56B4E9"),
 }
+_LABELS = {True: "Speaks for it", False: "Speaks against it", None: "Undecided"}
+_RELATIONS = {
+    ">": lambda value, bound: value > bound,
+    ">=": lambda value, bound: value >= bound,
+    "<": lambda value, bound: value < bound,
+    "<=": lambda value, bound: value <= bound,
+    "==": lambda value, bound: value == bound,
+    "within": lambda value, bound: bound[0] <= value <= bound[1],
+}
+_SIGNS = {">=": "≥", "<=": "≤", "==": "="}
+_OTHER_ROWS = ("Tested on", "Read it as", "Source")
+_ERROR_COLOUR = "#56B4E9"
 _MESSAGE_LINES, _MESSAGE_CHARACTERS = 5, 500
 
 
 @dataclass(frozen=True)
+class Finding:
+    """One thing that was measured, and whether it speaks for a claim (True), against it (False) or neither (None)."""
+
+    where: str
+    text: str
+    supports: bool | None
+
+
+@dataclass(frozen=True)
 class Settled:
-    """A claim and what became of it. As a cell's last line it shows nothing: `claim` has shown its box."""
+    """A claim and what became of it. As a cell's last line it shows nothing: `claim` has shown its box.
+
+    `findings` are pairs of one of the labels "Speaks for it", "Speaks against it", "Undecided", and a text.
+    """
 
     id: str
     statement: str
+    kind: str
     verdict: str
-    basis: str
-    evidence: str
-    caveat: str | None
+    findings: tuple[tuple[str, str], ...]
+    scope: str | None
+    reading: str | None
     source: str | None
 
     @property
-    def caveat_label(self):
-        """Return what the caveat is called: "Caveat" where the claim holds, "Instead" where it does not."""
-        return "Caveat" if self.verdict == "holds with a caveat" else "Instead"
+    def rows(self):
+        """Return what its box shows below the statement, as pairs of a label and a text."""
+        others = zip(_OTHER_ROWS, (self.scope, self.reading, self.source), strict=True)
+        return [*self.findings, *((label, text) for label, text in others if text is not None)]
 
     def _ipython_display_(self):
         """Show nothing."""
@@ -58,69 +83,130 @@ def load_claims():
     return {row["id"]: row["statement"] for row in csv.DictReader(text.splitlines())}
 
 
-def claim(id, statement, *, check, measured, verdict, caveat=None, basis="measured", source=None):
-    """Settle one claim of the source document: raise unless the evidence supports the verdict, then show a box.
+def finding(text, value, relation, bound, *, where, interval=None, form="{:,.3g}", varies=False):
+    """Hold a measured number against the bound beyond which it would speak against a claim.
+
+    Parameters
+    ----------
+    text : str
+        What the number is: "right answers more than the simplest rule has, in points".
+    value : number
+        What was measured, never a bool: count what agrees, or give the largest difference.
+    relation : {">", ">=", "<", "<=", "==", "within"}
+        How the number must stand to the bound to speak for the claim.
+    bound : number, or with "within" a pair of numbers
+        Chosen before the measurement.
+    where : str
+        On what it was tried, in few words: "digits". A divided verdict names it.
+    interval : pair of numbers, optional
+        Where the value may lie by chance. One that holds the bound leaves the finding undecided.
+    form : str
+        How the numbers are written.
+    varies : bool
+        Whether the value differs between machines; it is then shown behind a ≈.
+
+    Returns
+    -------
+    Finding
+        For `claim`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a number is a bool or not finite, an interval does not hold its value, or a text is missing.
+    """
+    _require_text("text", text)
+    _require_text("where", where)
+    if relation not in _RELATIONS:
+        raise ValueError(f"relation: found {relation!r}, expected one of {', '.join(_RELATIONS)}.")
+    _require_number("value", value)
+    bounds = bound if relation == "within" else (bound,)
+    for end in bounds:
+        _require_number("bound", end)
+    holds = _RELATIONS[relation]
+    supports = bool(holds(value, bound))
+    sign = "≈" if varies else ""
+    shown = sign + form.format(value)
+    if interval is not None:
+        low, high = interval
+        if relation == "==" or not low <= value <= high:
+            raise ValueError(
+                f"interval: found {low} to {high} beside the value {value} and {relation!r}, expected one that holds "
+                "the value, and an order."
+            )
+        ends = {bool(holds(end, bound)) for end in interval}
+        crosses = relation == "within" and low < bounds[0] and high > bounds[1]
+        supports = ends.pop() if len(ends) == 1 and not crosses else None
+        shown += f" ({sign}{form.format(low)} to {sign}{form.format(high)})"
+    shown += f", needed {_SIGNS.get(relation, relation)} " + " to ".join(map(form.format, bounds))
+    return Finding(where, f"{where}: {text}: {shown}", supports)
+
+
+def claim(id, findings, *, scope=None, reading=None, instead=None, source=None):
+    """Settle one claim of the source document by its findings, and show the verdict that follows in a box.
+
+    All decided findings speak for it: it holds where we tested. All speak against it: it does not hold. Some do: it is
+    divided, and the verdict names where it holds and where not. None is decided: it is not decided here. There are
+    only sources: it is cited, not measured.
 
     Parameters
     ----------
     id : str
         Id of the claim, one of `load_claims()`.
-    statement : str
-        What the document says.
-    check : bool
-        The condition that supports the verdict, computed from what was measured.
-    measured : str
-        What was found, with its numbers. A number that varies between machines follows a ≈ directly: "≈0.935 ".
-    verdict : {"holds", "holds with a caveat", "does not hold"}
-        The outcome.
-    caveat : str, optional
-        Needed with "holds with a caveat"; with "does not hold" it says what is true instead.
-    basis : {"measured", "cited"}
-        Whether the evidence was measured here or rests on a primary source.
+    findings : sequence of Finding
+        What was measured; empty where there are only sources.
+    scope : str
+        Models, sizes and seeds that were tried; needed with findings.
+    reading : str, optional
+        What the findings mean and leave open. A number that varies between machines follows a ≈ directly: "≈0.935 ".
+    instead : str, optional
+        What is true instead; needed, and shown, where the claim does not hold.
     source : str, optional
-        Reference; needed when `basis` is "cited".
+        References; needed without findings.
 
     Returns
     -------
     Settled
-        The same, for chapter 8's ledger.
+        The same, for the ledger.
 
     Raises
     ------
-    AssertionError
-        When `check` is false.
-    TypeError
-        When `check` is not a bool, or a text is not a string.
-    ValueError
-        When the id is unknown, a text that is needed is missing, or a ≈ has no number behind it.
+    TypeError, ValueError
+        When the id is unknown, a finding is none, a text is missing or a ≈ has no number behind it.
     """
-    if not isinstance(id, str) or id not in load_claims():
-        raise ValueError(f"id: found {id!r}, expected one of {', '.join(load_claims())}.")
-    if verdict not in VERDICTS:
-        raise ValueError(f"verdict: found {verdict!r}, expected one of {VERDICTS}.")
-    if basis not in BASES:
-        raise ValueError(f"basis: found {basis!r}, expected one of {BASES}.")
-    if not isinstance(check, bool | np.bool_):
-        raise TypeError(f"check: found {type(check).__name__}, expected a bool. Compare the measurement with a bound.")
-    _require_text("statement", statement)
-    _require_text("measured", measured)
-    if verdict == "holds with a caveat" or caveat is not None:
-        _require_text("caveat", caveat)
-    if basis == "cited" or source is not None:
-        _require_text("source", source)
-    if verdict == "holds" and caveat is not None:
-        raise ValueError("caveat: found one beside the verdict 'holds'. Use 'holds with a caveat', or drop it.")
-    if not check:
-        raise AssertionError(f"claim {id}: the check behind the verdict {verdict!r} is false. Found: {measured}")
-
-    settled = Settled(id, statement, verdict, basis, measured, caveat, source)
-    rows = [("The document says", statement), ("Measured here" if basis == "measured" else "Evidence", measured)]
-    if caveat is not None:
-        rows.append((settled.caveat_label, caveat))
-    if source is not None:
-        rows.append(("Source", source))
-    _show(_Box(f"Claim {id}", verdict, f"{verdict} ({basis})", rows))
+    claims, findings = load_claims(), list(findings)
+    if not isinstance(id, str) or id not in claims:
+        raise ValueError(f"id: found {id!r}, expected one of {', '.join(claims)}.")
+    for entry in findings:
+        if not isinstance(entry, Finding):
+            raise TypeError(f"findings: found {type(entry).__name__}, expected what `finding` returns.")
+    kind, verdict = _decide(findings)
+    needed = {"scope": bool(findings), "instead": kind == "fails", "source": not findings}
+    texts = {"scope": scope, "reading": reading, "instead": instead, "source": source}
+    for name, text in texts.items():
+        if needed.get(name) or text is not None:
+            _require_text(name, text)
+    if kind == "fails":
+        reading = instead if reading is None else f"{instead} {reading}"
+    shown = tuple((_LABELS[entry.supports], entry.text) for entry in findings)
+    settled = Settled(id, claims[id], kind, verdict, shown, scope, reading, source)
+    _show(_Box(f"Claim {id}", *KINDS[kind][1:], verdict, [("The document says", settled.statement), *settled.rows]))
     return settled
+
+
+def _decide(findings):
+    """Return the kind of verdict that follows from findings, and its words."""
+    held, failed = (list(dict.fromkeys(f.where for f in findings if f.supports is way)) for way in (True, False))
+    if not findings:
+        kind = "cited"
+    elif held and failed:
+        both = set(held) & set(failed)
+        held, failed = [where for where in held if where not in both], [*failed]
+        only = f"holds for {', '.join(held)}, not for" if held else "holds in part, not wholly, for"
+        return "divided", f"{only} {', '.join(failed)}"
+    else:
+        kind = "holds" if held else "fails" if failed else "undecided"
+    return kind, KINDS[kind][0]
 
 
 def read_box(text):
@@ -130,20 +216,16 @@ def read_box(text):
     """
     if not text.startswith("Claim "):
         return None
-    heading = re.match(r"Claim (\S+): . (.+) \((\w+)\)$", text.split("\n")[0])
-    rows = dict(line.split(": ", 1) for line in re.split(r"\n  (?! )", text)[1:] if ": " in line)
-    evidence = rows.get("Measured here", rows.get("Evidence"))
-    if not heading or heading[2] not in VERDICTS or heading[3] not in BASES or not evidence:
+    heading = re.match(r"Claim (\S+): (\S) (.+)$", text.split("\n")[0])
+    rows = [line.split(": ", 1) for line in re.split(r"\n  (?! )", text)[1:] if ": " in line]
+    others = dict(rows)
+    kinds = [kind for kind, (_, symbol, _) in KINDS.items() if heading and symbol == heading[2]]
+    findings = tuple((label, found) for label, found in rows if label in _LABELS.values())
+    if not kinds or not (findings or "Source" in others):
         raise ValueError(f"text: found a claim's box that cannot be read: {text[:200]!r}. Execute its notebook again.")
-    return Settled(
-        heading[1],
-        rows.get("The document says", ""),
-        heading[2],
-        heading[3],
-        evidence,
-        rows.get("Caveat", rows.get("Instead")),
-        rows.get("Source"),
-    )
+    statement = others.get("The document says", "")
+    last = map(others.get, _OTHER_ROWS)
+    return Settled(heading[1], statement, kinds[0], heading[3], findings, *last)
 
 
 def expect_error(error_type, snippet, namespace=None):
@@ -188,16 +270,15 @@ def expect_error(error_type, snippet, namespace=None):
     number, lines = _failing_line(error), snippet.split("\n")
     if number and number <= len(lines):
         rows.insert(0, (f"Line {number}", lines[number - 1].strip()))
-    _show(_Box("Running this code fails", "error", type(error).__name__, rows))
+    _show(_Box("Running this code fails", "✘", _ERROR_COLOUR, type(error).__name__, rows))
     return error.with_traceback(None)
 
 
 class _Box:
     """What a notebook shows as HTML, and everything else as plain text. Lines are never wrapped: widths may vary."""
 
-    def __init__(self, heading, kind, outcome, rows):
-        self.heading, self.outcome, self.rows = heading, outcome, rows
-        self.symbol, self.colour = _MARKS[kind]
+    def __init__(self, heading, symbol, colour, outcome, rows):
+        self.heading, self.symbol, self.colour, self.outcome, self.rows = heading, symbol, colour, outcome, rows
 
     def __repr__(self):
         lines = [f"{self.heading}: {self.symbol} {self.outcome}"]
@@ -232,6 +313,11 @@ def _require_text(name, text):
         raise ValueError(f"{name}: found an empty string, expected a text.")
     if name != "snippet" and re.search(r"≈(?![^\s<|])", text):
         raise ValueError(f"{name}: found a ≈ with no number directly behind it in {text!r}. Write it as ≈0.935.")
+
+
+def _require_number(name, value):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+        raise TypeError(f"{name}: found {value!r}, expected a finite number. Measure how much, or count how many.")
 
 
 def _run(snippet, namespace):

@@ -6,7 +6,7 @@ import numpy as np
 
 from course_utils.checks import check_count, check_numbers, check_seed
 
-__all__ = ["DoublingTime", "PowerLaw", "doubling_time", "fit_power_law"]
+__all__ = ["DoublingTime", "PowerLaw", "doubling_time", "fit_power_law", "mean_interval"]
 
 LEVEL = 0.95
 
@@ -186,6 +186,23 @@ def doubling_time(years, values, *, resamples=2000, seed=0):
     return DoublingTime(
         _months(slope), (_months(high), _months(low)), float(slope), float(middle), float(logs.mean()), len(years)
     )
+
+
+def mean_interval(values):
+    """Return the mean of independent numbers (n,), such as one difference a seed, and the ends of its 95 % t interval.
+
+    Raises
+    ------
+    ValueError
+        When there are fewer than two, or one is not finite.
+    """
+    from scipy import stats
+
+    values = check_numbers("values", values)
+    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
+        raise ValueError(f"values: found shape {values.shape}, expected at least two finite numbers in a row.")
+    half = float(stats.sem(values) * stats.t.ppf((1 + LEVEL) / 2, len(values) - 1))
+    return float(values.mean()), (float(values.mean()) - half, float(values.mean()) + half)
 
 
 def _slopes(x, y):

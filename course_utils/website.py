@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from course_utils.building import copy_file, package_folder, rebuild, report, write_text
+from course_utils.evidence import KINDS
 from course_utils.ledger import read_ledger
 from course_utils.notebooks import LITTLE_MEMORY, NOTEBOOKS, ROOT, NotebookError, list_notebooks, read_notebook
 from course_utils.self_test import load_glossary
@@ -161,7 +162,7 @@ def _ledger_page():
     entries = read_ledger()
     counts = defaultdict(int)
     for entry in entries:
-        counts[entry.settled.verdict] += 1
+        counts[KINDS[entry.settled.kind][0]] += 1
     lines = [
         "# The ledger: what became of each claim?",
         "",
@@ -175,14 +176,10 @@ def _ledger_page():
             "",
             f"## {settled.id} {settled.statement.rstrip('.')}",
             "",
-            f"**{settled.verdict}** ({settled.basis})",
+            f"**{settled.verdict}**",
             "",
         ]
-        lines.append(f"- Evidence: {_plain(settled.evidence)}")
-        if settled.caveat:
-            lines.append(f"- {settled.caveat_label}: {_plain(settled.caveat)}")
-        if settled.source:
-            lines.append(f"- Source: {_plain(settled.source)}")
+        lines += [f"- {label}: {_plain(text)}" for label, text in settled.rows]
         lines.append(f"- [Where it was settled](notebooks/{entry.link}): chapter {int(entry.notebook[:2])}")
     return "\n".join(lines) + "\n"
 

@@ -1,4 +1,4 @@
-"""Evidence: a claim's box appears only when its check is true, and reads the same on every machine."""
+"""Evidence: a claim's verdict follows from its findings, and its box reads the same on every machine."""
 
 import csv
 import html.parser
@@ -8,9 +8,11 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from course_utils import evidence
-from course_utils.evidence import VERDICTS, claim, expect_error, load_claims, read_box
+from course_utils.evidence import KINDS, claim, expect_error, finding, load_claims, read_box
 
 SANITISER = r" *≈[^\s<|]+ *"  # what the notebook tests mask
 
@@ -22,10 +24,14 @@ def boxes(monkeypatch):
     return shown
 
 
-def settle(**changes):
-    arguments = {"check": True, "measured": "accuracy ≈0.935 on 1,000 digits", "verdict": "holds"} | changes
-    identity = arguments.pop("id", "4.1")
-    return claim(identity, arguments.pop("statement", "The example works."), **arguments)
+def measured(supports=True, where="digits", **changes):
+    """Return a finding that speaks for a claim, against it, or (None) for neither."""
+    value, interval = {True: (3, None), False: (1, None), None: (3, (1, 4))}[supports]
+    return finding("points gained", value, ">", 2, where=where, interval=interval, **changes)
+
+
+def settle(*findings, id="4.1", **changes):
+    return claim(id, findings or [measured()], **{"scope": "one network, 5 seeds", "instead": "it stops"} | changes)
 
 
 # --- the list of claims ---------------------------------------------------------------------------------------------
@@ -56,40 +62,128 @@ def test_claims_load_from_another_folder(tmp_path, monkeypatch):
     assert load_claims()["4.2"] == "The Hugging Face example translates a sentence with T5."
 
 
+# --- finding --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "relation", "bound", "interval", "supports"),
+    [
+        (3, ">", 2, None, True),
+        (2, ">", 2, None, False),
+        (2, ">=", 2, None, True),
+        (2, "<", 2, None, False),
+        (2, "<=", 2, None, True),
+        (0, "==", 0, None, True),
+        (1, "==", 0, None, False),
+        (3, ">", 2, (2.5, 4), True),
+        (3, ">", 2, (2, 4), None),
+        (3, ">", 2, (1, 4), None),
+        (1, ">", 2, (0, 3), None),
+        (1, ">", 2, (0, 1.5), False),
+        (5, "within", (4, 6), None, True),
+        (7, "within", (4, 6), None, False),
+        (5, "within", (4, 6), (4.5, 5.5), True),
+        (5, "within", (4, 6), (3, 5.5), None),
+        (5, "within", (4, 6), (3, 7), None),
+        (8, "within", (4, 6), (7, 9), False),
+        (np.float32(3), ">", np.int64(2), (np.float64(2.5), 4), True),
+    ],
+)
+def test_an_interval_that_holds_the_bound_decides_nothing(value, relation, bound, interval, supports):
+    found = finding("points", value, relation, bound, where="digits", interval=interval)
+    assert found.supports is supports
+
+
+@given(st.floats(-10, 10), st.floats(0, 5), st.floats(0, 5), st.floats(-10, 10))
+def test_orders_are_opposites(value, below, above, bound):
+    interval = (value - below, value + above)
+    more, less = (finding("x", value, sign, bound, where="y", interval=interval).supports for sign in "><")
+    assert not (more and less) and (more is None) == (interval[0] <= bound < interval[1])
+    if bound not in interval and bound != value:
+        assert (less is None) == (more is None)
+
+
+def test_a_finding_says_what_was_measured_and_what_was_needed():
+    found = finding("errors", 0.0661, "<", 0.1, where="digits", interval=(0.05, 0.08), form="{:.2f}", varies=True)
+    assert found.text == "digits: errors: ≈0.07 (≈0.05 to ≈0.08), needed < 0.10"
+    assert finding("tokens that differ", 0, "==", 0, where="T5").text == "T5: tokens that differ: 0, needed = 0"
+    assert finding("share", 1.5, "within", (1, 2), where="T5").text == "T5: share: 1.5, needed within 1 to 2"
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        *(({"value": value}, TypeError, "value: found") for value in (True, np.True_, None, "3", np.nan, np.inf, [3])),
+        *(({"bound": bound}, TypeError, "bound: found") for bound in (True, None, "2", np.nan)),
+        ({"relation": "=>"}, ValueError, "relation: found '=>', expected one of >, >="),
+        ({"interval": (4, 5)}, ValueError, "interval: found 4 to 5 beside the value 3"),
+        ({"relation": "==", "interval": (2, 4)}, ValueError, "interval: found 2 to 4"),
+        ({"text": ""}, ValueError, "text: found an empty string"),
+        ({"where": None}, TypeError, "where: found NoneType"),
+    ],
+)
+def test_bad_findings(changes, error, message):
+    arguments = {"text": "points", "value": 3, "relation": ">", "bound": 2, "where": "digits"} | changes
+    with pytest.raises(error, match=message):
+        finding(**arguments)
+
+
 # --- claim ----------------------------------------------------------------------------------------------------------
 
 
-def test_returns_what_it_shows_in_one_box(boxes):
-    settled = settle()
-    assert (settled.id, settled.verdict, settled.basis) == ("4.1", "holds", "measured")
+@pytest.mark.parametrize(
+    ("findings", "kind", "verdict"),
+    [
+        ([True], "holds", "holds where we tested"),
+        ([True, None], "holds", "holds where we tested"),
+        ([False], "fails", "does not hold where we tested"),
+        ([False, None], "fails", "does not hold where we tested"),
+        ([None], "undecided", "not decided here"),
+        ([], "cited", "cited, not measured"),
+    ],
+)
+def test_the_verdict_follows_from_the_findings(boxes, findings, kind, verdict):
+    settled = claim("4.1", map(measured, findings), scope="a network", instead="it stops", source="Somebody (2020).")
+    assert (settled.kind, settled.verdict) == (kind, verdict)
+    assert repr(boxes[0]).startswith(f"Claim 4.1: {KINDS[kind][1]} {verdict}\n")
     assert read_box(repr(boxes[0])) == settled
-    assert settle(check=np.bool_(True)) == settled
-    assert len(boxes) == 2
+
+
+def test_a_divided_verdict_names_where(boxes):
+    settled = settle(measured(True, "digits"), measured(False, "text"), measured(None, "sound"), measured(True, "maps"))
+    assert (settled.kind, settled.verdict) == ("divided", "holds for digits, maps, not for text")
+    assert settle(measured(), measured(False)).verdict == "holds in part, not wholly, for digits"
+    assert settle(measured(), measured(False), measured(where="maps")).verdict == "holds for maps, not for digits"
 
 
 def test_text_of_a_box(boxes):
-    settle(verdict="holds with a caveat", caveat="on small images", source="Somebody (2020), A title.")
+    settle(measured(), measured(False, "text"), reading="more data would help", source="Somebody (2020), A title.")
     assert repr(boxes[0]) == (
-        "Claim 4.1: ▲ holds with a caveat (measured)\n"
-        "  The document says: The example works.\n"
-        "  Measured here: accuracy ≈0.935 on 1,000 digits\n"
-        "  Caveat: on small images\n"
+        "Claim 4.1: ▲ holds for digits, not for text\n"
+        "  The document says: The TensorFlow example builds and trains a simple deep neural network.\n"
+        "  Speaks for it: digits: points gained: 3, needed > 2\n"
+        "  Speaks against it: text: points gained: 1, needed > 2\n"
+        "  Tested on: one network, 5 seeds\n"
+        "  Read it as: more data would help\n"
         "  Source: Somebody (2020), A title."
     )
 
 
+def test_what_is_true_instead_is_shown_where_the_claim_does_not_hold(boxes):
+    assert settle(measured(False), reading="Mended, it runs.").reading == "it stops Mended, it runs."
+    assert settle(measured(True)).reading is None
+
+
 def test_html_says_the_same_as_the_text(boxes):
-    settle(verdict="does not hold", caveat="a\nb & <b>c</b>", basis="cited", source="“Ünïcode” 中文")
+    settle(reading="a\nb & <b>c</b>", source="“Ünïcode” 中文")
     shown = " ".join(_text_of(boxes[0]._repr_html_()).split())
     assert shown.replace(": ", " ") == " ".join(repr(boxes[0]).split()).replace(": ", " ")
     assert "<b>c</b>" not in boxes[0]._repr_html_()
 
 
-def test_each_verdict_has_its_own_symbol_and_colour(boxes):
-    for verdict in VERDICTS:
-        settle(verdict=verdict, caveat="why" if verdict == "holds with a caveat" else None)
-    assert len({box.symbol for box in boxes}) == len({box.colour for box in boxes}) == 3
-    assert all(_contrast_with_black(box.colour) > 4.5 for box in boxes)
+def test_each_verdict_has_its_own_symbol_and_colour():
+    assert len({symbol for _, symbol, _ in KINDS.values()}) == len({colour for *_, colour in KINDS.values()}) == 5
+    assert all(_contrast_with_black(colour) > 4.5 for *_, colour in KINDS.values())
 
 
 def test_boxes_of_equal_claims_are_equal(boxes):
@@ -100,30 +194,14 @@ def test_boxes_of_equal_claims_are_equal(boxes):
 
 
 @pytest.mark.parametrize("form", [repr, lambda box: box._repr_html_()])
-@pytest.mark.parametrize("pattern", ["accuracy {} of 1,000", "{}", "({} at best), and {}.", "{} < 1 | {}"])
-def test_only_the_numbers_after_the_sign_are_masked(boxes, form, pattern):
-    for number in ("≈0.935", "≈1,234.5"):
-        settle(measured=pattern.format(number, number))
-    first, second = map(form, boxes)
+@pytest.mark.parametrize("interval", [None, 0.5])
+def test_only_the_numbers_after_the_sign_are_masked(boxes, form, interval):
+    for value, bound in ((3.1, 2), (3.3, 2), (3.1, 2.1)):
+        ends = interval and (value - interval, value + interval)
+        settle(finding("points", value, ">", bound, where="digits", interval=ends, varies=True))
+    first, second, other = map(form, boxes)
     assert first != second
-    assert re.sub(SANITISER, "~", first) == re.sub(SANITISER, "~", second)
-    settle(measured=pattern.replace("best", "worst").replace("<", ">").replace("of", "in").format("≈0.9", "≈0.9"))
-    if pattern != "{}":
-        assert re.sub(SANITISER, "~", form(boxes[2])) != re.sub(SANITISER, "~", first)
-
-
-def test_a_false_check_raises_and_shows_nothing(boxes):
-    for false in (False, np.bool_(False)):
-        with pytest.raises(AssertionError, match=r"claim 4\.1: the check behind the verdict 'holds' is false.*≈0\.935"):
-            settle(check=false)
-    assert boxes == []
-
-
-@pytest.mark.parametrize("check", [1, 0, None, "yes", [True], np.array([True]), np.array(True), 0.93])
-def test_check_must_be_a_bool(check, boxes):
-    with pytest.raises(TypeError, match="check: found .*, expected a bool"):
-        settle(check=check)
-    assert boxes == []
+    assert re.sub(SANITISER, "~", first) == re.sub(SANITISER, "~", second) != re.sub(SANITISER, "~", other)
 
 
 @pytest.mark.parametrize(
@@ -132,30 +210,27 @@ def test_check_must_be_a_bool(check, boxes):
         ({"id": "9.9"}, ValueError, r"id: found '9.9', expected one of 1\.1, "),
         ({"id": 4.1}, ValueError, "id: found 4.1"),
         ({"id": []}, ValueError, r"id: found \[\]"),
-        ({"verdict": "Holds"}, ValueError, "verdict: found 'Holds', expected one of"),
-        ({"basis": "guessed"}, ValueError, "basis: found 'guessed', expected one of"),
-        ({"verdict": "holds with a caveat"}, TypeError, "caveat: found NoneType"),
-        ({"verdict": "holds with a caveat", "caveat": " "}, ValueError, "caveat: found an empty string"),
-        ({"caveat": "but"}, ValueError, "caveat: found one beside the verdict 'holds'"),
-        ({"basis": "cited"}, TypeError, "source: found NoneType"),
-        ({"basis": "cited", "source": ""}, ValueError, "source: found an empty string"),
-        ({"measured": 0.93}, TypeError, "measured: found float"),
-        ({"measured": ""}, ValueError, "measured: found an empty string"),
-        ({"statement": ""}, ValueError, "statement: found an empty string"),
-        ({"measured": "about ≈ 0.93"}, ValueError, "measured: found a ≈ with no number directly behind it"),
-        ({"measured": "≈<0.93"}, ValueError, "measured: found a ≈ with no number directly behind it"),
-        ({"measured": "0.93 ≈"}, ValueError, "measured: found a ≈ with no number directly behind it"),
+        ({"findings": [True]}, TypeError, "findings: found bool, expected what `finding` returns"),
+        ({"scope": None}, TypeError, "scope: found NoneType"),
+        ({"scope": " "}, ValueError, "scope: found an empty string"),
+        ({"findings": [], "source": None}, TypeError, "source: found NoneType"),
+        ({"findings": [measured(False)], "instead": None}, TypeError, "instead: found NoneType"),
+        ({"reading": ""}, ValueError, "reading: found an empty string"),
+        ({"reading": "about ≈ 0.93"}, ValueError, "reading: found a ≈ with no number directly behind it"),
+        ({"reading": "≈<0.93"}, ValueError, "reading: found a ≈ with no number directly behind it"),
+        ({"scope": "0.93 ≈"}, ValueError, "scope: found a ≈ with no number directly behind it"),
     ],
 )
 def test_bad_arguments(changes, error, message, boxes):
+    arguments = {"id": "4.1", "findings": [measured()], "scope": "one network", "source": "Somebody."} | changes
     with pytest.raises(error, match=message):
-        settle(**changes)
+        claim(**arguments)
     assert boxes == []
 
 
 def test_outside_a_notebook_the_text_is_printed(capsys):
     settle()
-    assert capsys.readouterr().out.startswith("Claim 4.1: ✔ holds (measured)\n")
+    assert capsys.readouterr().out.startswith("Claim 4.1: ✔ holds where we tested\n")
 
 
 # --- expect_error ---------------------------------------------------------------------------------------------------

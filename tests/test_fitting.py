@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 
-from course_utils.fitting import doubling_time, fit_power_law
+from course_utils.fitting import doubling_time, fit_power_law, mean_interval
 
 SIZES = np.array([60, 120, 250, 500, 1000, 2000])
 
@@ -143,3 +144,17 @@ def test_bad_number_of_resamples(resamples):
         doubling_time([2000, 2001, 2002], [1, 2, 3], resamples=resamples)
     with pytest.raises(ValueError, match="resamples"):
         fit_power_law(SIZES, noisy_runs(0), resamples=resamples)
+
+
+def test_interval_of_a_mean_is_students():
+    values = [0.1, 0.4, 0.2, 0.3, 0.9]
+    mean, interval = mean_interval(values)
+    expected = scipy.stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert mean == pytest.approx(0.38) and interval == pytest.approx((expected.low, expected.high))
+    assert mean_interval([2, 2]) == (2, (2, 2))
+
+
+@pytest.mark.parametrize("values", [[], [1], [[1, 2]], [1, np.nan], ["a", "b"], None])
+def test_interval_of_a_mean_needs_two_numbers(values):
+    with pytest.raises(ValueError, match="values: found"):
+        mean_interval(values)

@@ -23,10 +23,10 @@ def test_chapter_8_shows_what_the_chapters_say():
     for entry in read_ledger():
         settled = entry.settled
         where = f"[{int(entry.notebook[:2])}]("
-        statement, verdict, evidence, caveat, link = shown[settled.id]
-        assert [statement, verdict] == [settled.statement, f"{settled.verdict} ({settled.basis})"]
-        assert sanitise(evidence) == sanitise(" ".join(settled.evidence.split())) and link.startswith(where)
-        assert sanitise(caveat) == sanitise(" ".join((settled.caveat or "").split()))
+        statement, verdict, findings, reading, link = shown[settled.id]
+        assert [statement, verdict] == [settled.statement, settled.verdict] and link.startswith(where)
+        assert sanitise(findings) == sanitise("; ".join(f"{label.lower()}: {text}" for label, text in settled.findings))
+        assert sanitise(reading) == sanitise(" ".join((settled.reading or "").split()))
 
 
 def test_links_lead_to_headings_that_exist():
@@ -39,7 +39,12 @@ def test_links_lead_to_headings_that_exist():
 
 
 STATEMENT = "The interpretability of large models is a challenge."
-BOX = f"Claim 7.2: ✔ holds (measured)\n  The document says: {STATEMENT}\n  Measured here: ≈0.2 in\n    two lines"
+BOX = (
+    f"Claim 7.2: ✔ holds where we tested\n  The document says: {STATEMENT}\n"
+    "  Speaks for it: maps: overlap: ≈0.2 , needed < 1\n  Tested on: one classifier\n  Read it as: two\n    lines"
+)
+FOUND = (("Speaks for it", "maps: overlap: ≈0.2 , needed < 1"),)
+SETTLED = Settled("7.2", STATEMENT, "holds", "holds where we tested", FOUND, "one classifier", "two\n    lines", None)
 
 
 def chapter(folder, name, boxes):
@@ -53,15 +58,15 @@ def chapter(folder, name, boxes):
 def test_a_box_is_read_as_it_was_shown(tmp_path):
     chapter(tmp_path, "07_trends.ipynb", ["no box", BOX])
     (entry,) = read_ledger(folder=tmp_path)
-    assert entry.settled == Settled("7.2", STATEMENT, "holds", "measured", "≈0.2 in\n    two lines", None, None)
+    assert entry.settled == SETTLED
     assert (entry.notebook, entry.link) == ("07_trends", "07_trends.ipynb#1.1-Why?")
 
 
 def test_what_is_settled_here_replaces_the_stored_box(tmp_path):
     chapter(tmp_path, "07_trends.ipynb", [BOX])
-    here = claim("7.2", STATEMENT, check=True, measured="anew", verdict="holds")
+    here = claim("7.2", [], source="Somebody (2020).")
     (entry,) = read_ledger([here], tmp_path)
-    assert entry.settled is here and entry.settled.evidence == "anew"
+    assert entry.settled is here and entry.settled.kind == "cited"
 
 
 @pytest.mark.parametrize(
@@ -70,8 +75,8 @@ def test_what_is_settled_here_replaces_the_stored_box(tmp_path):
         ([BOX, BOX], "claim 7.2: settled in 07_trends and again in 07_trends"),
         ([BOX.replace(STATEMENT, "Nothing.")], "claim 7.2: 07_trends says 'Nothing.'"),
         ([BOX.replace("7.2", "9.9")], "claim 9.9"),
-        ([BOX.replace("holds", "hovers")], "cannot be read"),
-        (["Claim 7.2: ✔ holds (measured)"], "cannot be read"),
+        ([BOX.replace("✔", "%")], "cannot be read"),
+        (["Claim 7.2: ✔ holds where we tested"], "cannot be read"),
     ],
 )
 def test_damaged_and_double_boxes_are_refused(tmp_path, boxes, message):

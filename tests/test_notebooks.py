@@ -1,6 +1,7 @@
 """Rules that the stored notebooks keep; their outputs themselves are compared by nbval."""
 
 import ast
+import builtins
 import re
 
 import pytest
@@ -44,20 +45,59 @@ def test_stubs_are_not_yet_right_and_solutions_are(path):
     assert all(text.startswith(RIGHT) and NOT_YET not in text for _, text in solutions)
 
 
+def calls(path, name):
+    """Return the calls of the function `name` in a notebook, as pairs of the syntax tree and the cell."""
+    cells = [cell for cell in read_notebook(path).cells if cell.cell_type == "code"]
+    nodes = [(node, cell) for cell in cells for node in ast.walk(ast.parse(cell.source))]
+    return [(node, cell) for node, cell in nodes if isinstance(node, ast.Call) and getattr(node.func, "id", "") == name]
+
+
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_chapter_settles_each_of_its_claims_once(path):
     settled = []
-    for cell in read_notebook(path).cells:
-        if cell.cell_type == "code":
-            for node in ast.walk(ast.parse(cell.source)):
-                if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "claim":
-                    settled.append(node.args[0].value)
-                    assert node.args[1].value == load_claims()[settled[-1]]
-                    assert "Claim " + settled[-1] in str(cell.outputs), "its box is missing"
+    for call, cell in calls(path, "claim"):
+        settled.append(call.args[0].value)
+        assert "Claim " + settled[-1] in str(cell.outputs), "its box is missing"
     chapter = str(int(path.name[:2]))
     assert sorted(settled) == sorted(
         id for id in load_claims() if SETTLED_ELSEWHERE.get(id, id.split(".")[0]) == chapter
     )
+
+
+def is_typed(node):
+    """Say whether an expression's value is typed by hand, or is a yes or no, rather than measured."""
+    names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+    measured = names - set(dir(builtins))
+    while isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("int", "float", "bool", "round", "abs"):
+        node = node.args[0]
+    truth = isinstance(node, ast.Compare | ast.BoolOp | ast.IfExp)
+    return not measured or truth or getattr(getattr(node, "func", None), "id", "") in ("all", "any", "bool")
+
+
+@pytest.mark.parametrize(
+    ("code", "typed"),
+    [
+        ("3.1", True),
+        ("-2", True),
+        ("int(True)", True),
+        ("float(gap < 1e-5)", True),
+        ("int(all(identical))", True),
+        ("1 if gap < 2 else 0", True),
+        ("a and b", True),
+        ("len([1, 2])", True),
+        ("gap", False),
+        ("errors.mean()", False),
+        ("max(gaps.values())", False),
+        ("sum(a != b for a, b in pairs)", False),
+    ],
+)
+def test_what_counts_as_typed(code, typed):
+    assert is_typed(ast.parse(code, mode="eval").body) is typed
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_no_finding_is_typed_by_hand(path):
+    assert [ast.unparse(call) for call, _ in calls(path, "finding") if is_typed(call.args[1])] == []
 
 
 def planned_minutes(path):
