@@ -23,6 +23,7 @@ def main(arguments=None):
     options, others = parser.parse_known_args(arguments)
     if others and options.command != "lab":
         parser.error(f"unrecognized arguments: {' '.join(others)}")
+    sys.stdout.reconfigure(errors="replace")  # some Windows consoles have few letters
     if options.command == "lab":
         return _open_lab(others)
     try:

@@ -33,12 +33,13 @@ OLDEST, NEWEST = (3, 11), (3, 13)
 LOW_MEMORY, LOW_DISK = 4e9, 2e9  # bytes
 CHAPTER_MEMORY, ENGINES_MEMORY = 2e9, 1.2e9  # bytes: the most that a chapter takes, the least that any takes
 TRIED_BYTES = 10_000_000  # about what the learner's copies take once they were run
-JOB_SECONDS = 180  # for one job; about 10 on an idle machine
+JOB_SECONDS = 600  # for one job: about 10 on an idle machine, and a busy one is not broken
 LEARNERS_FOLDER = ROOT / "work"
 INSTALL = "Install the packages: python -m pip install -r requirements.txt"
 MEMORY_ADVICE = "Free some memory, or raise its limit: the course needs 2 GB, and runs well with 4."
+HOME_REMEDY = "set HOME (or JUPYTER_CONFIG_DIR, JUPYTER_DATA_DIR, JUPYTER_RUNTIME_DIR) to a folder of your own"
 GOOD, LOW, BAD = "✔", "!", "✘"
-PLAIN_MARKS = {GOOD: "ok", LOW: "!", BAD: "NO"}  # for a console that has neither ✔ nor ✘
+PLAIN_MARKS = {GOOD: "ok", LOW: "! ", BAD: "NO"}  # for a console that has neither ✔ nor ✘
 SENTENCE, TRANSLATION = "I have two brothers.", "J'ai deux frères."
 PHOTOGRAPH, NAME = "coffee", "espresso"
 SPOKEN = "Good morning."
@@ -46,17 +47,13 @@ SPOKEN = "Good morning."
 
 def check():
     """Print a line for each thing that was checked and a last one that says what to do; return 0 when all is ready."""
-    sys.stdout.reconfigure(errors="replace")  # some Windows consoles have few letters
     marks, advice = _marks(sys.stdout.encoding), []
     for title, rows in (
         ("Python and packages", _check_versions),
         ("This machine", _check_machine),
         ("Folders in which the course writes", _check_folders),
         ("Pretrained weights", _check_weights),
-        (
-            "What the course does, each in a process of its own (half a minute in all)",
-            _check_jobs,
-        ),
+        ("What the course does, each in a process of its own (half a minute in all)", _check_jobs),
     ):
         print(title, flush=True)
         for mark, name, found, what_to_do in rows():
@@ -189,15 +186,15 @@ def _check_folders():
     for name, find, remedy in (
         ("your copies", lambda: LEARNERS_FOLDER, "copy the course to a folder of your own"),
         ("temporary files", tempfile.gettempdir, "set TMPDIR to a folder of your own"),
-        ("Jupyter's settings", paths.jupyter_config_dir, "set HOME or JUPYTER_CONFIG_DIR to a folder of your own"),
-        ("Jupyter's data", paths.jupyter_data_dir, "set HOME or JUPYTER_DATA_DIR to a folder of your own"),
-        ("Jupyter's connections", paths.jupyter_runtime_dir, "set HOME or JUPYTER_RUNTIME_DIR to a folder of your own"),
+        ("Jupyter's settings", paths.jupyter_config_dir, HOME_REMEDY),
+        ("Jupyter's data", paths.jupyter_data_dir, HOME_REMEDY),
+        ("Jupyter's connections", paths.jupyter_runtime_dir, HOME_REMEDY),
     ):
         try:
             folder = Path(find())
             _write_and_forget(folder)
         except OSError as error:
-            yield BAD, name, str(error), f"{name}: free some disk space, make the folder writable, or {remedy}."
+            yield BAD, name, str(error), f"Free some disk space, make the folder writable, or {remedy}."
         else:
             yield GOOD, name, str(folder), ""
 
@@ -249,7 +246,7 @@ def _check_jobs():
 
 def _try(title, arguments):
     """Run Python with these arguments, and return the row of what came of it: its last line, or how it ended."""
-    print(f"    {title}: started", flush=True)
+    print(f"    {title}: started\n", end="", flush=True)  # in one piece, since another thread may print as well
     try:
         done = subprocess.run(
             [sys.executable, *arguments],
@@ -429,6 +426,8 @@ JOBS = {title: ("-m", "course_utils.install_check", task) for task, (title, _) i
 
 
 if __name__ == "__main__":
+    if sys.argv[1] != "kernel":
+        os.environ.pop("MPLBACKEND", None)  # a bad one is the kernel's matter: one cause, one line
     try:
         print(TASKS[sys.argv[1]][1]())
     except Exception as error:
