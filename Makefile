@@ -5,15 +5,21 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SITE_STAMP := $(VENV)/.installed-site
 
+# What is wrong with the .venv that is here: its Python was uninstalled ("gone"), or it was made in another folder.
+WRONG := $(shell [ -f $(VENV)/pyvenv.cfg ] || exit 0; \
+	made=$$(sed -n 's|^command = .* -m venv [^/]*/|/|p' $(VENV)/pyvenv.cfg); \
+	if [ -n "$$made" ] && ! [ "$$made" -ef $(VENV) ]; then echo elsewhere; \
+	elif ! [ -x $(BIN)/python ]; then echo gone; fi)
+
 # Notebooks are stored and tested in the offline profile, without network and without progress bars.
 OFFLINE := HF_HUB_OFFLINE=1 COURSE_PROFILE=offline COURSE_PROGRESS=off TF_CPP_MIN_LOG_LEVEL=3
 
 .DEFAULT_GOAL := help
-.PHONY: lab test test-browser site slides notebooks lint help
+.PHONY: lab test test-browser site slides notebooks lint help again
 
-lab: $(STAMP)  ## Open JupyterLab on chapter 4, in copies of your own (folder work/)
+lab: $(STAMP)  ## Open JupyterLab on chapter 4, in copies of your own in work/ (PORT=…; ARGS=… goes to JupyterLab)
 	@$(BIN)/python -m course_utils
-	@$(BIN)/python -m course_utils lab
+	@$(BIN)/python -m course_utils lab $(if $(PORT),--port=$(PORT)) $(ARGS)
 
 test: $(STAMP)  ## Test helpers, the notebooks' rules, and every stored output (strict nbval)
 	$(OFFLINE) $(BIN)/python -m pytest -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 120 \
@@ -59,12 +65,14 @@ print("Python %s" % found)
 endef
 export CHECK_PYTHON
 
-$(STAMP): requirements.txt constraints.txt pyproject.toml
+$(STAMP): requirements.txt constraints.txt pyproject.toml $(if $(WRONG),again)
+	@[ "$(WRONG)" != elsewhere ] || { echo "$(VENV) was made in another folder, and its programs still start that one." \
+		"Delete it, then try again: rm -rf $(VENV)" >&2; exit 1; }
 	@python="$(PYTHON)"; [ ! -x $(BIN)/python ] || python=$(BIN)/python; \
 	command -v "$$python" > /dev/null || { \
 		echo "No program named $$python was found. Install Python 3.11 to 3.13, or name yours: make lab PYTHON=…" >&2; exit 1; }; \
 	"$$python" -c "$$CHECK_PYTHON"
-	@[ -x $(BIN)/python ] || { echo "Making $(VENV)"; "$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }; }
+	@[ -x $(BIN)/python ] || { echo "Making $(VENV)"; "$(PYTHON)" -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }; }
 	@echo "Installing the course's packages: 2 to 10 minutes, and about 5 GB on the disk"
 	@quiet=; [ -t 1 ] || quiet=--quiet; \
 	$(BIN)/python -m pip install --disable-pip-version-check $$quiet -r requirements.txt

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from course_utils.checks import check_count, check_seed, is_number
+
 __all__ = ["add_noise", "shift_images"]
 
 
@@ -31,9 +33,8 @@ def shift_images(images, most, seed):
     """
     _check_images(images)
     height, width = images.shape[1:3]
-    if isinstance(most, bool) or not isinstance(most, int) or not 0 <= most < min(height, width):
-        raise ValueError(f"most: found {most!r}, expected a whole number from 0 to {min(height, width) - 1}.")
-    random = np.random.RandomState(seed)  # NumPy promises that this generator's numbers never change
+    check_count("most", most, 0, min(height, width) - 1)
+    random = np.random.RandomState(check_seed(seed))  # NumPy promises that this generator's numbers never change
     rows, columns = random.randint(0, 2 * most + 1, size=(2, len(images)))
     margins = [(0, 0), (most, most), (most, most)] + [(0, 0)] * (images.ndim - 3)
     padded = np.pad(images, margins)
@@ -70,9 +71,9 @@ def add_noise(images, deviation, seed):
     _check_images(images)
     if not (images.min() >= 0 and images.max() <= 1):  # also false for NaN
         raise ValueError(f"images: found {images.min():g} to {images.max():g}, expected [0, 1]. Divide by 255?")
-    if not 0 <= deviation < np.inf:
+    if not is_number(deviation) or not 0 <= deviation < np.inf:
         raise ValueError(f"deviation: found {deviation!r}, expected a finite number, 0 or larger.")
-    noise = np.random.RandomState(seed).normal(0, deviation, images.shape)
+    noise = np.random.RandomState(check_seed(seed)).normal(0, deviation, images.shape)
     return np.clip(images + noise, 0, 1).astype(images.dtype)
 
 

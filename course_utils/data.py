@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from course_utils.checks import check_path, check_texts
 from course_utils.fetch import fetch
 from course_utils.profile import current_profile
 
@@ -109,6 +110,8 @@ def load_digits(path=None):
 
     Raises
     ------
+    ValueError
+        When `path` is no path.
     DataError
         When the file is missing, damaged or of the wrong shape, or could not be fetched. Nothing is put in its place.
 
@@ -118,7 +121,7 @@ def load_digits(path=None):
     than its training images; for the 5,000 images offline the package does not say who wrote which.
     """
     if path is not None:
-        path = Path(path)
+        path = check_path("path", path)
         arrays = _read_mnist(path)
         source = f"the file {path.name}, in the layout of MNIST: its origin is not known to the course"
         return _digits(*arrays, source, f"of the file: not known. MNIST itself: {MNIST_LICENCE}")
@@ -310,13 +313,11 @@ def load_photos(names=None):
     Raises
     ------
     ValueError
-        When a name is unknown.
+        When there is no name, or one is unknown.
     DataError
         When a package or its file is missing or damaged.
     """
-    if isinstance(names, str):
-        raise ValueError(f"names: found the text {names!r}, expected a list. Write [{names!r}].")
-    names = list(PHOTOS if names is None else names)
+    names = list(PHOTOS) if names is None else check_texts("names", names)
     unknown = [name for name in names if name not in PHOTOS]
     if unknown:
         raise ValueError(f"names: found {unknown}, expected some of {', '.join(PHOTOS)}.")
@@ -344,12 +345,14 @@ def load_photo(path):
 
     Raises
     ------
+    ValueError
+        When `path` is no path.
     DataError
         When the file is missing, is a folder, is damaged, is no PNG or JPEG, or is too large to open safely.
     """
     from PIL import Image, ImageOps
 
-    path = Path(path)
+    path = check_path("path", path)
     if path.is_dir():
         raise DataError(f"path: {path} is a folder, expected a PNG or JPEG file. Add the file's name.")
     if not path.is_file():

@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from course_utils.checks import check_count
+
 __all__ = ["beam_search", "check_count", "check_tokens", "greedy_search", "search_in_parts"]
 
 NEVER = -1.0e9  # the score of what must not be chosen
@@ -200,13 +202,6 @@ def _lengths(tokens, end_tokens):
 
     ends = tf.cast(_is_in(tokens[:, 1:], end_tokens), tf.int32)
     return 1 + tf.reduce_sum(tf.cast(tf.cumsum(ends, axis=1, exclusive=True) == 0, tf.int32), axis=1)
-
-
-def check_count(name, value):
-    """Return a whole number of at least 1 (a tensor is taken as it is); otherwise a `ValueError` names the argument."""
-    if hasattr(value, "graph") or (isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1):
-        return value
-    raise ValueError(f"{name}: found {value!r}, expected a whole number of at least 1.")
 
 
 def check_tokens(input_ids, attention_mask, vocabulary):

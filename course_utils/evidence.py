@@ -175,7 +175,7 @@ def claim(id, findings, *, scope=None, reading=None, instead=None, source=None):
         When the id is unknown, a finding is none, a text is missing or a ≈ has no number behind it.
     """
     claims, findings = load_claims(), list(findings)
-    if id not in claims:
+    if not isinstance(id, str) or id not in claims:
         raise ValueError(f"id: found {id!r}, expected one of {', '.join(claims)}.")
     for entry in findings:
         if not isinstance(entry, Finding):

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from course_utils.checks import check_count, check_numbers, check_seed
+
 __all__ = ["DoublingTime", "PowerLaw", "doubling_time", "fit_power_law"]
 
 LEVEL = 0.95
@@ -19,8 +21,8 @@ class PowerLaw:
     samples: np.ndarray
 
     def predict(self, n):
-        """Return the curve's value at each n, an array of the shape of n (a float for one number)."""
-        return self.a * np.asarray(n, dtype=float) ** -self.b + self.c
+        """Return the curve's value at each positive n, an array of the shape of n (a float for one number)."""
+        return self.a * _positive("n", n) ** -self.b + self.c
 
     def interval(self, name):
         """Return the ends (low, high) of the 95 % bootstrap interval of "a", "b" or "c"."""
@@ -30,13 +32,13 @@ class PowerLaw:
         return tuple(_quantiles(self.samples[:, names.index(name)]))
 
     def predict_interval(self, n):
-        """Return the ends of the 95 % bootstrap interval of the curve at each n, (..., 2) for n of shape (...).
+        """Return the ends (..., 2) of the 95 % bootstrap interval of the curve at each positive n (...).
 
         It holds the uncertainty of the curve. It does not hold the scatter of a new measurement around it, nor the
         chance that the true curve has another shape.
         """
         a, b, c = self.samples.T[..., None]
-        n = np.asarray(n, dtype=float)
+        n = _positive("n", n)
         curves = a * n.reshape(-1) ** -b + c
         return np.stack(_quantiles(curves), axis=-1).reshape(*n.shape, 2)
 
@@ -58,7 +60,10 @@ class DoublingTime:
 
     def predict(self, years):
         """Return the fitted line's value at each year."""
-        return 2.0 ** (self.doublings_a_year * (np.asarray(years, dtype=float) - self.middle) + self.level)
+        years = check_numbers("years", years)
+        if not np.isfinite(years).all():
+            raise ValueError("years: found NaN or infinity, expected years.")
+        return 2.0 ** (self.doublings_a_year * (years - self.middle) + self.level)
 
 
 def fit_power_law(sizes, errors, *, resamples=500, seed=0):
@@ -87,7 +92,7 @@ def fit_power_law(sizes, errors, *, resamples=500, seed=0):
     ValueError
         When a shape does not fit, or a number is missing or out of its range.
     """
-    sizes, errors = np.asarray(sizes, dtype=float), np.asarray(errors, dtype=float)
+    sizes, errors = check_numbers("sizes", sizes), check_numbers("errors", errors)
     if sizes.ndim != 1 or len(sizes) < 4 or not np.isfinite(sizes).all() or sizes.min() <= 0:
         raise ValueError(f"sizes: found shape {sizes.shape}, expected at least 4 positive numbers.")
     if len(np.unique(sizes)) < len(sizes):
@@ -99,9 +104,9 @@ def fit_power_law(sizes, errors, *, resamples=500, seed=0):
         )
     if not np.isfinite(errors).all() or errors.min() < 0 or errors.mean(axis=0).min() <= 0:
         raise ValueError("errors: found a number that is negative, NaN or infinite, or a size without any error.")
-    _check_resamples(resamples)
+    check_count("resamples", resamples, 20)
     best = _least_squares(sizes, errors.mean(axis=0))
-    random, samples = np.random.RandomState(seed), np.empty((resamples, 3))
+    random, samples = np.random.RandomState(check_seed(seed)), np.empty((resamples, 3))
     for number in range(resamples):
         rows = random.randint(len(errors), size=len(errors))
         samples[number] = _least_squares(sizes, np.maximum(errors[rows].mean(axis=0), 1e-12), start=best)
@@ -163,7 +168,7 @@ def doubling_time(years, values, *, resamples=2000, seed=0):
     ValueError
         When lengths differ, there are too few points, or a number is missing or not positive.
     """
-    years, values = np.asarray(years, dtype=float), np.asarray(values, dtype=float)
+    years, values = check_numbers("years", years), check_numbers("values", values)
     if years.ndim != 1 or years.shape != values.shape or len(years) < 3:
         raise ValueError(f"years, values: found shapes {years.shape} and {values.shape}, expected (n,) twice, n >= 3.")
     if not (np.isfinite(years).all() and np.isfinite(values).all() and values.min() > 0):
@@ -172,10 +177,10 @@ def doubling_time(years, values, *, resamples=2000, seed=0):
         )
     if np.ptp(years) == 0:
         raise ValueError("years: found one time only, expected at least two different ones.")
-    _check_resamples(resamples)
+    check_count("resamples", resamples, 20)
     logs, middle = np.log2(values), years.mean()
     slope = _slopes(years[None], logs[None])[0]
-    drawn = np.random.RandomState(seed).randint(len(years), size=(resamples, len(years)))
+    drawn = np.random.RandomState(check_seed(seed)).randint(len(years), size=(resamples, len(years)))
     drawn = drawn[np.ptp(years[drawn], axis=1) > 0]  # a draw of one time only has no slope
     low, high = _quantiles(_slopes(years[drawn], logs[drawn]))
     return DoublingTime(
@@ -197,6 +202,8 @@ def _quantiles(samples):
     return np.quantile(samples, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
 
 
-def _check_resamples(resamples):
-    if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 20:
-        raise ValueError(f"resamples: found {resamples!r}, expected a whole number of at least 20.")
+def _positive(name, values):
+    values = check_numbers(name, values)
+    if not (values > 0).all():  # also false for NaN
+        raise ValueError(f"{name}: found a number that is not positive, expected only positive ones.")
+    return values

@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from course_utils.checks import check_array, check_classes
+
 __all__ = ["MODALITIES", "LandmarkModels", "load_landmark_models"]
 
 MODALITIES = ("language", "vision", "image generation", "multimodal", "speech", "games", "biology", "other")
@@ -41,7 +43,18 @@ class LandmarkModels:
         return len(self.names)
 
     def select(self, rows):
-        """Return the models that `rows` picks, a bool array (n,) or an array of positions."""
+        """Return the models that `rows` picks, a bool array (n,) or an array of positions from 0.
+
+        Raises
+        ------
+        ValueError
+            When there are not as many bools as models, or a position is not one of theirs.
+        """
+        rows = check_array("rows", rows)
+        if rows.dtype != bool:
+            rows = check_classes("rows", rows, len(self)) if rows.size else []
+        elif rows.shape != self.names.shape:
+            raise ValueError(f"rows: found bools of shape {rows.shape}, expected {self.names.shape}, one per model.")
         arrays = [field.name for field in fields(self) if field.name not in ("source", "licence")]
         return replace(self, **{name: getattr(self, name)[rows] for name in arrays})
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from course_utils.checks import check_path
 from course_utils.evidence import Settled, load_claims, read_box
 from course_utils.notebooks import NOTEBOOKS, NotebookError, list_notebooks, read_notebook
 
@@ -24,7 +25,7 @@ def read_ledger(settled_here=(), folder=NOTEBOOKS):
     ----------
     settled_here : sequence of Settled
         What the running notebook settles itself; the stored boxes of these claims are not read.
-    folder : Path
+    folder : str or Path
         Where the chapters are.
 
     Returns
@@ -37,9 +38,12 @@ def read_ledger(settled_here=(), folder=NOTEBOOKS):
     NotebookError
         When there is no chapter.
     ValueError
-        When a claim is settled twice, is unknown, says something else than the list of claims, or its box is damaged.
+        When `settled_here` or `folder` is something else, or a claim is settled twice, is unknown, says something else
+        than the list of claims, or its box is damaged.
     """
-    claims, found = load_claims(), {}
+    if not isinstance(settled_here, list | tuple) or not all(isinstance(one, Settled) for one in settled_here):
+        raise ValueError(f"settled_here: found {settled_here!r}, expected a list of what `claim` returned.")
+    claims, found, folder = load_claims(), {}, check_path("folder", folder)
     chapters = [path for path in list_notebooks(folder) if path.parent == folder]
     if not chapters:
         raise NotebookError(f"folder: found no chapter in {folder}, expected 01_background.ipynb and others.")

@@ -4,6 +4,7 @@ import ast
 import copy
 from types import SimpleNamespace
 
+from course_utils.checks import check_path, check_texts
 from course_utils.notebooks import NOTEBOOKS, read_notebook
 
 __all__ = ["load_definitions"]
@@ -35,11 +36,14 @@ def load_definitions(notebook, names, given=None):
     course_utils.notebooks.NotebookError
         When there is no such notebook.
     ValueError
-        When a name is not defined in the notebook, or is defined in two ways.
+        When an argument is of another kind, or a name is not defined in the notebook, or is defined in two ways.
     """
-    path = NOTEBOOKS / f"{notebook}.ipynb" if isinstance(notebook, str) and "." not in notebook else notebook
-    if isinstance(names, str):
-        raise ValueError(f"names: found the text {names!r}, expected a list. Write [{names!r}].")
+    path = check_path("notebook", notebook)
+    if isinstance(notebook, str) and "." not in notebook:
+        path = NOTEBOOKS / f"{notebook}.ipynb"
+    names = check_texts("names", names)
+    if given is not None and not isinstance(given, dict):
+        raise ValueError(f"given: found {type(given).__name__}, expected a dict of names and their values.")
     definitions, imports = {}, {}
     for cell in read_notebook(path).cells:
         for node in ast.parse(cell.source).body if cell.cell_type == "code" else ():

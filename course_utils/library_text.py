@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
+from course_utils.checks import check_classes, check_path
 from course_utils.data import DataError
 
 __all__ = [
@@ -85,12 +88,17 @@ def load_library_text(folder=None):
 
     Raises
     ------
+    ValueError
+        When `folder` is no path.
     DataError
-        When the folder holds no sources, as in some reduced distributions of Python.
+        When there is no such folder, or it holds no sources, as in some reduced distributions of Python.
     """
     if folder is None:
         return _load(Path(sysconfig.get_path("stdlib")), f"the standard library of Python {platform.python_version()}")
-    return _load(Path(folder), f"the folder {Path(folder).name}")
+    folder = check_path("folder", folder)
+    if not folder.is_dir():
+        raise DataError(f"folder: there is no folder {folder}. Check the path; the working folder is {Path.cwd()}.")
+    return _load(folder, f"the folder {folder.name}")
 
 
 def encode_text(text):
@@ -99,10 +107,9 @@ def encode_text(text):
     Raises
     ------
     ValueError
-        When a character is not in `ALPHABET`.
+        When `text` is no string, or a character is not in `ALPHABET`.
     """
-    import numpy as np
-
+    _check_text(text)
     try:
         codes = np.frombuffer(text.encode("ascii"), dtype=np.uint8)
     except UnicodeEncodeError as error:
@@ -115,8 +122,10 @@ def encode_text(text):
 
 
 def decode_text(tokens):
-    """Return the text of a sequence of tokens, as `encode_text` makes them."""
-    return "".join(ALPHABET[int(token)] for token in tokens)
+    """Return the text of a sequence of tokens, as `encode_text` makes them; any other tokens raise ValueError."""
+    if isinstance(tokens, list | tuple | np.ndarray) and len(tokens) == 0:
+        return ""
+    return "".join(ALPHABET[token] for token in check_classes("tokens", tokens, len(ALPHABET)))
 
 
 @lru_cache(maxsize=2)
@@ -166,9 +175,9 @@ def _docstrings(source):
 def read_topics(folder):
     """Return [("topic lambda", text), ...] of what `help("lambda")` and its like show, sorted; none without pydoc_data.
 
-    `folder` (Path) is a standard library's.
+    `folder` is a standard library's.
     """
-    path = folder / "pydoc_data" / "topics.py"
+    path = check_path("folder", folder) / "pydoc_data" / "topics.py"
     if not path.is_file():
         return []
     dictionary = ast.literal_eval(ast.parse(path.read_text(encoding="utf-8")).body[-1].value)
@@ -181,12 +190,18 @@ def prose_paragraphs(text, shortest=SHORTEST, fewest_words=FEWEST_WORDS):
     A paragraph is kept if it has so many characters and words, no example session, escape or address, and 85 % of it
     are letters and spaces.
     """
+    _check_text(text)
     for paragraph in re.split(r"\n[ \t]*\n", text.translate(PLAIN_MARKS)):
         line = " ".join(paragraph.split())
         if len(line) < shortest or not line.isascii() or not line.isprintable() or UNWANTED.search(line):
             continue
         if len(NO_PROSE.sub("", line)) >= LETTERS * len(line) and line.count(" ") + 1 >= fewest_words:
             yield line
+
+
+def _check_text(text):
+    if not isinstance(text, str):
+        raise ValueError(f"text: found {type(text).__name__}, expected a string.")
 
 
 def _is_held_out(name):

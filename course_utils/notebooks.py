@@ -25,6 +25,7 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "list_notebooks",
     "main",
     "measure",
+    "naming_file",
     "open_lab",
     "read_notebook",
     "sanitise",
@@ -60,12 +62,15 @@ MAX_MB = 1.5
 MAX_CODE_LINES = 25
 MAX_SETUP_LINES = 10
 MAX_UNCOMPARED_CELLS = 2
+LARGEST_PORT = 65535
 LESSON_PARTS = ("Objectives", "Claims", "Key points", "References")
 
 KEPT_CELL_METADATA = ("course", "jupyter", "slideshow", "tags")
 KERNEL_SPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 UNCOMPARED_OUTPUTS = ("image/png", "image/jpeg")  # the ones that nbval leaves out
 UNCOMPARED = re.compile(r"nbval[-_](ignore[-_]output|skip|raises[-_]exception)|raises-exception", re.IGNORECASE)
+LITTLE_MEMORY = "Most often memory ran out: close other programs and notebooks, then try again."
+OUT_OF_MEMORY = re.compile(r"MemoryError|allocate memory|ResourceExhausted", re.IGNORECASE)
 MACHINE_PATH = re.compile(
     r"(?<![\w.~)}*-])/(?:home|root|tmp|work|Users|private|mnt)(?:/|\b(?![-.\w]))|\b[A-Za-z]:\\{1,2}Users"
 )
@@ -170,16 +175,35 @@ def _notebook_bytes(notebook):
     return (nbformat.writes(notebook).rstrip("\n") + "\n").encode()
 
 
+@contextlib.contextmanager
+def naming_file(path):
+    """Name the file at `path` in the error of what writes it: the system's own names none when a disk is full.
+
+    Raises
+    ------
+    NotebookError
+        In place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise NotebookError(
+            f"cannot write {Path(path).absolute()}: {error.strerror}. Free some disk space, or make its folder "
+            "writable, then try again."
+        ) from error
+
+
 def _write(path, content):
     """Write `content` in one step: the file at `path` is the old one or the new one, never a part."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with naming_file(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.write_bytes(content)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def _shown(path):
@@ -289,7 +313,11 @@ def install_kernel_config(prefix=sys.prefix):
 def _prepare():
     """Do once what would otherwise print a warning into the first notebook: kernel settings, matplotlib's fonts."""
     install_kernel_config()
-    subprocess.run([sys.executable, "-c", "import matplotlib.font_manager"], check=True, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-c", "import matplotlib.font_manager"]
+    found = subprocess.run(command, stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace")
+    if found.returncode:
+        said = (found.stderr.splitlines() or [f"it ended with {found.returncode}"])[-1]
+        raise NotebookError(f"matplotlib cannot be loaded: {said}. Mend that, or install it again.")
 
 
 def _execute(path, notebook, seconds=CELL_SECONDS, watch=None):
@@ -315,7 +343,10 @@ def _execute(path, notebook, seconds=CELL_SECONDS, watch=None):
             log.seek(0)
             tail = "\n".join(log.read().decode(errors="replace").splitlines()[-15:])
             kernel_log = f"\nLast lines that the kernel wrote to its stderr:\n{tail}" if tail else ""
-            raise NotebookError(f"{_shown(path)}, cell {at['cell']}: {error}{kernel_log}") from error
+            name = getattr(error, "ename", "") + getattr(error, "evalue", "")
+            short = isinstance(error, DeadKernelError) or OUT_OF_MEMORY.search(name)
+            memory = f"\n{LITTLE_MEMORY}" if short else ""
+            raise NotebookError(f"{_shown(path)}, cell {at['cell']}: {error}{memory}{kernel_log}") from error
 
 
 class _Watch:
@@ -603,7 +634,8 @@ def copy_for_learners(destination="work", source=NOTEBOOKS):
         raise NotebookError(f"destination: {_shown(destination)} holds the stored notebooks. Choose another folder.")
     record_path = destination / ".copied.json"
     record = _read_record(record_path)
-    destination.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with naming_file(destination):
+        destination.mkdir(mode=0o700, parents=True, exist_ok=True)
     lines = []
     for path in sorted(path for path in source.rglob("*") if path.is_file()):
         name = path.relative_to(source)
@@ -658,27 +690,56 @@ def _copy_one(destination, name, content, record):
 
 
 def open_lab(notebook="04_best_practice.ipynb", arguments=(), destination="work"):
-    """Make the learner's copies, open JupyterLab on one of them, and return JupyterLab's exit status.
+    """Make the learner's copies, and open JupyterLab on one of them in the place of this process.
 
-    JupyterLab keeps its token and listens on 127.0.0.1 only; `arguments` are handed to it. The copies lie in the
-    project's folder `destination`.
+    Whatever ends this process, or signals it, so reaches JupyterLab; on Windows, where no process can take another's
+    place, its exit status is returned. JupyterLab keeps its token and listens on 127.0.0.1 only; `arguments` are handed
+    to it. The copies lie in the project's folder `destination`.
 
     Raises
     ------
     NotebookError
-        When there is no notebook of that name.
+        When there is no notebook of that name, or JupyterLab could not start.
     """
     if not (NOTEBOOKS / notebook).is_file():
         names = ", ".join(path.name for path in list_notebooks())
         raise NotebookError(f"notebook: found {notebook!r}, expected one of {names}.")
+    _check_jupyterlab(arguments)
     install_kernel_config()
+    print(f"Your copies are in {(ROOT / destination).resolve()}:")
     for line in copy_for_learners(destination):
         print(line)
     command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", *arguments, f"{destination}/{notebook}"]
     environment = {"JUPYTER_PREFER_ENV_PATH": "1", "TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
     settings = [os.environ.get("JUPYTER_CONFIG_PATH"), str(KERNEL_CONFIG.parent)]  # no question about online news
     environment["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, settings))
-    return subprocess.call(command, cwd=ROOT, env=environment)
+    if os.name == "nt":
+        return subprocess.call(command, cwd=ROOT, env=environment)
+    sys.stdout.flush()
+    os.chdir(ROOT)
+    os.execve(command[0], command, environment)
+
+
+def _check_jupyterlab(arguments):
+    """Say in one sentence why JupyterLab could not start: it would end with a traceback, or at an address of no use."""
+    if find_spec("jupyterlab") is None:
+        raise NotebookError("JupyterLab is not installed. Install it: python -m pip install -r requirements.txt")
+    is_root = os.name != "nt" and os.geteuid() == 0
+    if is_root and not any("allow-root" in argument.replace("_", "-") for argument in arguments):
+        raise NotebookError(
+            "you are root, and JupyterLab starts for root only when told so. Use an account of your own; in a "
+            "container add --allow-root, with make: make lab ARGS=--allow-root"
+        )
+    for argument in arguments:
+        port = re.fullmatch(r"--(?:ServerApp\.)?port=(.*)", argument)
+        if port and not (port[1].isdecimal() and int(port[1]) <= LARGEST_PORT):
+            raise NotebookError(f"port: found {port[1]!r}, expected a number up to {LARGEST_PORT}, such as 8889.")
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    runtime = Path(jupyter_runtime_dir())
+    with naming_file(runtime):
+        runtime.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=runtime).close()
 
 
 # Command line

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from course_utils.checks import check_array, check_classes, check_count, check_numbers, check_texts
+
 __all__ = [
     "COLOURS",
     "Plot",
@@ -97,7 +99,7 @@ def plot_learning_curves(
             lines[name] = curve
         else:
             lines[name] = (np.arange(1, np.size(curve) + 1), curve)
-    if best_of is not None and best_of not in lines:
+    if best_of is not None and not (isinstance(best_of, str) and best_of in lines):
         raise ValueError(f"best_of: found {best_of!r}, expected one of {', '.join(map(repr, lines))}.")
     if best_is not in ("lowest", "highest"):
         raise ValueError(f"best_is: found {best_is!r}, expected 'lowest' or 'highest'.")
@@ -185,7 +187,7 @@ def plot_bars(names, values, title, y_label, *, intervals=None, x_label="", valu
         When numbers are missing, NaN or infinite, lengths differ, or an interval does not hold its value.
     """
     values = _numbers("values", values)
-    names = _texts("names", names, len(values))
+    names = check_texts("names", names, len(values))
     if intervals is not None:
         intervals = _check_intervals("intervals", intervals, values)
     horizontal = len(names) > 8 or max(map(_width, names)) * len(names) > 60
@@ -249,14 +251,16 @@ def plot_images(images, captions, title, *, columns=5, correct=None, marks=("✓
     ValueError
         When there is no image, a number of captions differs, or an image has another shape, type or range.
     """
+    if not np.iterable(images):
+        raise ValueError(f"images: found {images!r}, expected a sequence of images. For one image, write [image].")
     images = [_check_image(f"images[{i}]", image) for i, image in enumerate(images)]
     if not images:
         raise ValueError("images: found none, expected at least one image.")
-    captions = _texts("captions", captions, len(images))
-    if not isinstance(columns, int) or columns < 1:
-        raise ValueError(f"columns: found {columns!r}, expected a positive integer.")
-    if correct is not None and len(correct) != len(images):
-        raise ValueError(f"correct: found {len(correct)} entries, expected {len(images)}, one per image.")
+    captions = check_texts("captions", captions, len(images))
+    check_count("columns", columns)
+    if correct is not None and (shape := check_array("correct", correct).shape) != (len(images),):
+        raise ValueError(f"correct: found shape {shape}, expected ({len(images)},), one bool per image.")
+    marks = check_texts("marks", marks, 2)
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     cell = min(2.6, _SIZE[0] / columns)
@@ -305,10 +309,10 @@ def plot_confusion_matrix(
     ValueError
         When labels are empty, not integers, outside the classes, or differ in number.
     """
-    class_names = _texts("class_names", class_names)
+    class_names = check_texts("class_names", class_names)
     classes = len(class_names)
-    true_labels = _labels("true_labels", true_labels, classes)
-    predicted_labels = _labels("predicted_labels", predicted_labels, classes)
+    true_labels = check_classes("true_labels", true_labels, classes)
+    predicted_labels = check_classes("predicted_labels", predicted_labels, classes)
     if len(true_labels) != len(predicted_labels):
         raise ValueError(
             f"predicted_labels: found {len(predicted_labels)}, expected {len(true_labels)}, as many as true."
@@ -454,8 +458,8 @@ def plot_attention(
     ValueError
         When the shape does not match the tokens, or a weight is outside [0, 1].
     """
-    source_tokens = _texts("source_tokens", source_tokens)
-    target_tokens = _texts("target_tokens", target_tokens)
+    source_tokens = check_texts("source_tokens", source_tokens)
+    target_tokens = check_texts("target_tokens", target_tokens)
     weights = _numbers("weights", weights, dimensions=2)
     if weights.shape != (len(target_tokens), len(source_tokens)):
         expected = (len(target_tokens), len(source_tokens))
@@ -573,12 +577,7 @@ def _dictionary(name, value):
 
 def _numbers(name, values, dimensions=1):
     """Return a float array with this many dimensions, not empty and without NaN or infinity."""
-    try:
-        array = np.asarray(values, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"{name}: found {type(values).__name__}, expected numbers in {dimensions} dimension(s)."
-        ) from error
+    array = check_numbers(name, values)
     if array.ndim != dimensions or array.size == 0:
         raise ValueError(f"{name}: found shape {array.shape}, expected {dimensions} dimension(s), not empty.")
     if not np.isfinite(array).all():
@@ -611,26 +610,8 @@ def _check_intervals(name, intervals, values):
     return intervals
 
 
-def _texts(name, texts, count=None):
-    if isinstance(texts, str) or not np.iterable(texts) or not all(isinstance(text, str) for text in texts):
-        raise ValueError(f"{name}: found {type(texts).__name__}, expected a sequence of strings.")
-    texts = list(texts)
-    if not texts or (count is not None and len(texts) != count):
-        raise ValueError(f"{name}: found {len(texts)} entries, expected {count or 'at least one'}.")
-    return texts
-
-
-def _labels(name, labels, classes):
-    array = np.asarray(labels)
-    if array.ndim != 1 or array.size == 0 or not np.issubdtype(array.dtype, np.integer):
-        raise ValueError(f"{name}: found {array.dtype} of shape {array.shape}, expected integers of shape (n,).")
-    if array.min() < 0 or array.max() >= classes:
-        raise ValueError(f"{name}: found {array.min()} to {array.max()}, expected 0 to {classes - 1}, one per class.")
-    return array.astype(np.int64)
-
-
 def _check_image(name, image):
-    array = np.asarray(image)
+    array = check_array(name, image)
     if array.size == 0 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)):
         raise ValueError(f"{name}: found shape {array.shape}, expected (height, width) or (height, width, 3).")
     if array.dtype == np.uint8:
@@ -644,10 +625,9 @@ def _check_image(name, image):
 
 def _calibration(probabilities, labels, bins):
     """Return counts, mean confidence and accuracy of each bin (NaN where a bin is empty)."""
-    if not isinstance(bins, int) or bins < 1:
-        raise ValueError(f"bins: found {bins!r}, expected a positive integer.")
+    check_count("bins", bins)
     probabilities = _numbers("probabilities", probabilities, dimensions=2)
-    labels = _labels("labels", labels, probabilities.shape[1])
+    labels = check_classes("labels", labels, probabilities.shape[1])
     if len(labels) != len(probabilities):
         raise ValueError(f"labels: found {len(labels)}, expected {len(probabilities)}, one per row of probabilities.")
     if probabilities.min() < 0 or np.abs(probabilities.sum(axis=1) - 1).max() > 1e-3:

@@ -5,6 +5,8 @@ import importlib.resources
 import json
 from dataclasses import dataclass
 
+from course_utils.checks import check_count
+
 __all__ = ["Question", "Term", "check_answers", "load_glossary", "load_questions", "show_questions"]
 
 
@@ -61,10 +63,9 @@ def load_questions():
 
 def show_questions(chapter):
     """Print the questions of one chapter (int) with their options."""
-    chosen = [question for question in load_questions() if question.chapter == chapter]
-    if not chosen:
-        raise ValueError(f"chapter: found {chapter!r}, expected one with questions: 1 to 7.")
-    for question in chosen:
+    questions = load_questions()
+    check_count("chapter", chapter, most=questions[-1].chapter)
+    for question in (question for question in questions if question.chapter == chapter):
         print(f"{question.number}. {question.text}")
         print(*(f"   {letter}) {option}" for letter, option in question.options.items()), sep="\n")
 
@@ -85,15 +86,17 @@ def check_answers(answers):
     Raises
     ------
     ValueError
-        When there is no such question or option.
+        When `answers` is no dict, or there is no such question or option.
     """
+    if not isinstance(answers, dict):
+        raise ValueError(f'answers: found {type(answers).__name__}, expected a dict such as {{1: "b", 2: "c"}}.')
     questions, score = {question.number: question for question in load_questions()}, {}
     for number, letter in answers.items():
-        if number not in questions:
+        if isinstance(number, bool) or number not in questions:
             raise ValueError(f"answers: found the question {number!r}, expected 1 to {len(questions)}.")
         question = questions[number]
         letter = letter.lower() if isinstance(letter, str) else letter
-        if letter not in question.options:
+        if not isinstance(letter, str) or letter not in question.options:
             letters = ", ".join(question.options)
             raise ValueError(f"answers: found {letter!r} for question {number}, expected one of {letters}.")
         right, asked = score.get(question.chapter, (0, 0))

@@ -15,15 +15,15 @@ nothing shows only what it printed. Nothing is executed, and no slide asks anoth
 
 import html
 import re
-import shutil
 import sys
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from itertools import zip_longest
 from math import ceil
 from pathlib import Path
+from shutil import copytree
 
-from course_utils.building import fresh_folder, package_folder, report
+from course_utils.building import copy_file, package_folder, rebuild, report, write_text
 from course_utils.notebooks import NOTEBOOKS, ROOT, NotebookError, list_notebooks, read_notebook
 from course_utils.website import figure_titles
 
@@ -396,14 +396,17 @@ def build():
     """
     reveal = package_folder("sphinx_revealjs") / "_static" / "revealjs"
     mathjax = package_folder("sphinx-mathjax-offline") / "static" / "mathjax"
-    destination = fresh_folder("slides")
+    return rebuild("slides", partial(_write_decks, reveal, mathjax)) / "index.html"
+
+
+def _write_decks(reveal, mathjax, destination):
     for folder in ("dist", "plugin/notes"):
-        shutil.copytree(reveal / folder, destination / "reveal" / folder)
+        copytree(reveal / folder, destination / "reveal" / folder, copy_function=copy_file)
     fonts = Path("output", "chtml", "fonts")
-    shutil.copytree(mathjax / fonts, destination / "mathjax" / fonts)
-    shutil.copy(mathjax / "tex-chtml.js", destination / "mathjax")
+    copytree(mathjax / fonts, destination / "mathjax" / fonts, copy_function=copy_file)
+    copy_file(mathjax / "tex-chtml.js", destination / "mathjax" / "tex-chtml.js")
     style = (TEMPLATES / "course.css").read_text(encoding="utf-8") + _highlight_style()
-    (destination / "course.css").write_text(style, encoding="utf-8")
+    write_text(destination / "course.css", style)
     notes, decks = read_instructor_notes(), []
     for path in list_notebooks():
         if path.parent != NOTEBOOKS:
@@ -411,11 +414,9 @@ def build():
         slides = deck(path, notes)
         title = read_notebook(path).cells[0].source.split("\n")[0].lstrip("# ")
         page = _template("deck.html.j2").render(title=title, columns=_columns(slides), width=WIDTH, height=HEIGHT)
-        (destination / f"{path.stem}.html").write_text(page, encoding="utf-8")
+        write_text(destination / f"{path.stem}.html", page)
         decks.append((path.stem, title, len(slides)))
-    index = destination / "index.html"
-    index.write_text(_template("index.html.j2").render(decks=decks), encoding="utf-8")
-    return index
+    write_text(destination / "index.html", _template("index.html.j2").render(decks=decks))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ Chapters and the sweeps in `experiments/` share these functions, so that a store
 
 import math
 
-from course_utils.decoding import check_count
+import numpy as np
+
+from course_utils.checks import check_array, check_classes, check_count, check_seed, is_number
 from course_utils.library_text import ALPHABET
 from course_utils.runtime import load_torch, load_transformers
 
@@ -36,6 +38,7 @@ LANGUAGE_MODELS = {
 
 def count_parameters(model):
     """Return the number of parameters of a torch model; one that stands in two places counts once."""
+    _check_model("model", model, "parameters", "a torch model")
     return sum(parameter.numel() for parameter in model.parameters())
 
 
@@ -54,11 +57,16 @@ def build_digit_network(width, depth, seed=0):
     Returns
     -------
     torch.nn.Sequential
+
+    Raises
+    ------
+    ValueError
+        When a number is out of range.
     """
     torch = load_torch()
-    sizes = [784, *[width] * depth, 10]
+    sizes = [784, *[check_count("width", width)] * check_count("depth", depth, 0), 10]
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
+        torch.manual_seed(check_seed(seed))
         layers = []
         for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
             layers += [torch.nn.Linear(fan_in, fan_out), torch.nn.ReLU()]
@@ -72,17 +80,27 @@ def train_digit_network(network, images, labels, updates, seed=0, learning_rate=
     ----------
     network : torch.nn.Module
     images : array (n, 784) float32
-    labels : array (n,) int64
+        Finite.
+    labels : array (n,) of integers
+        From 0 to 9.
     updates : int
         Number of parameter updates, however many epochs that makes.
     seed : int
         Chooses the order of the images.
     learning_rate : float
         Falls to zero along a half cosine.
+
+    Raises
+    ------
+    ValueError
+        When an array does not fit, or a number is out of range.
     """
     torch = load_torch()
-    images, labels = torch.as_tensor(images), torch.as_tensor(labels)
-    random = torch.Generator().manual_seed(seed)
+    _check_model("network", network, "parameters", "what build_digit_network returns")
+    images, labels = _check_digits(images, labels)
+    check_count("updates", updates)
+    _check_rate(learning_rate)
+    random = torch.Generator().manual_seed(check_seed(seed))
     optimiser = torch.optim.Adam(network.parameters(), learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, updates)
     order = torch.empty(0, dtype=torch.int64)
@@ -98,11 +116,15 @@ def train_digit_network(network, images, labels, updates, seed=0, learning_rate=
 
 
 def score_digit_network(network, images, labels):
-    """Return (share of wrong answers, mean cross-entropy in nats) of a network on images (n, 784)."""
+    """Return (share of wrong answers, mean cross-entropy in nats) of a network on images (n, 784).
+
+    Images, labels and errors are those of `train_digit_network`.
+    """
     torch = load_torch()
-    labels = torch.as_tensor(labels)
+    _check_model("network", network, "parameters", "what build_digit_network returns")
+    images, labels = _check_digits(images, labels)
     with torch.inference_mode():
-        logits = network(torch.as_tensor(images))
+        logits = network(images)
     loss = torch.nn.functional.cross_entropy(logits, labels)
     return float((logits.argmax(dim=1) != labels).double().mean()), float(loss)
 
@@ -122,8 +144,17 @@ def build_language_model(width, layers, heads, seed=0):
     transformers.GPT2LMHeadModel
         Without dropout; sees up to `CONTEXT` characters; input and output table are one. The first weights have the
         standard deviation 0.5 / √width: GPT-2's own 0.02 is meant for a width of 768, and slows smaller ones down.
+
+    Raises
+    ------
+    ValueError
+        When a number is out of range, or the width is no multiple of the heads.
     """
     torch, transformers = load_torch(), load_transformers()
+    for name, value in (("width", width), ("layers", layers), ("heads", heads)):
+        check_count(name, value)
+    if width % heads:
+        raise ValueError(f"width: found {width}, expected a multiple of heads ({heads}): each head takes its share.")
     configuration = transformers.GPT2Config(
         vocab_size=len(ALPHABET),
         n_positions=CONTEXT,
@@ -138,7 +169,7 @@ def build_language_model(width, layers, heads, seed=0):
         eos_token_id=None,
     )
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
+        torch.manual_seed(check_seed(seed))
         return transformers.GPT2LMHeadModel(configuration)
 
 
@@ -175,17 +206,19 @@ def train_language_model(model, tokens, updates, seed=0, watch=None, every=50, s
     Raises
     ------
     ValueError
-        When the text is not longer than `CONTEXT`, or a number is out of range.
+        When the text is not longer than `CONTEXT` or holds other tokens, or an argument is out of range.
     """
     torch = load_torch()
     check_count("updates", updates)
     check_count("every", every)
     if stop_after is not None:
         check_count("stop_after", stop_after)
-    if learning_rate is not None and not learning_rate > 0:
-        raise ValueError(f"learning_rate: found {learning_rate!r}, expected a positive number, or leave it out.")
-    tokens = _check_text(tokens)
-    random = torch.Generator().manual_seed(seed)
+    if learning_rate is not None:
+        _check_rate(learning_rate)
+    if watch is not None and not callable(watch):
+        raise ValueError(f"watch: found {watch!r}, expected a function that takes the model.")
+    tokens = _check_text(model, tokens)
+    random = torch.Generator().manual_seed(check_seed(seed))
     highest = 0.256 / model.config.n_embd if learning_rate is None else learning_rate
     optimiser = torch.optim.AdamW(model.parameters(), highest, weight_decay=0.01, fused=True)
     places, seen = torch.arange(CONTEXT + 1), []
@@ -208,25 +241,49 @@ def bits_per_character(model, tokens):
     """Return the mean cross-entropy of a language model on a text, in bits for each character.
 
     The text (n,) is cut into pieces of `CONTEXT` + 1 characters, each predicted from those before it in its piece; a
-    text that is not longer than `CONTEXT` raises ValueError.
+    text that is not longer than `CONTEXT`, or holds other tokens, raises ValueError.
     """
     torch = load_torch()
-    tokens = _check_text(tokens)
+    tokens = _check_text(model, tokens)
     pieces = tokens[: len(tokens) // (CONTEXT + 1) * (CONTEXT + 1)].reshape(-1, CONTEXT + 1)
     with torch.inference_mode():
         total = sum(float(_cross_entropy(model, batch)) * len(batch) for batch in pieces.split(16))
     return total / len(pieces) / math.log(2)
 
 
-def _check_text(tokens):
-    """Return a text's tokens as an integer tensor (n,); it must be longer than what a model sees at once."""
-    tokens = load_torch().as_tensor(tokens).long()
-    if tokens.ndim != 1 or len(tokens) <= CONTEXT:
+def _check_model(name, model, attribute, expected):
+    if not hasattr(model, attribute):
+        raise ValueError(f"{name}: found {type(model).__name__}, expected {expected}.")
+
+
+def _check_rate(learning_rate):
+    if not is_number(learning_rate) or not 0 < learning_rate < math.inf:
+        raise ValueError(f"learning_rate: found {learning_rate!r}, expected a positive number.")
+
+
+def _check_digits(images, labels):
+    """Return images (n, 784) and labels (n,) as tensors of float32 and int64."""
+    torch, images = load_torch(), check_array("images", images)
+    if images.dtype != np.float32 or images.ndim != 2 or images.shape[1] != 784:
         raise ValueError(
-            f"tokens: found the shape {tuple(tokens.shape)}, expected one row of more than {CONTEXT} numbers, "
-            "as encode_text returns it."
+            f"images: found {images.dtype} of shape {images.shape}, expected float32 of shape (n, 784). "
+            "Call images.reshape(-1, 784)."
         )
-    return tokens
+    if not np.isfinite(images).all():
+        raise ValueError("images: found NaN or infinity, expected brightnesses.")
+    labels = check_classes("labels", labels, 10)
+    if len(labels) != len(images):
+        raise ValueError(f"labels: found {len(labels)}, expected {len(images)}, one per image.")
+    return torch.as_tensor(images), torch.as_tensor(labels)
+
+
+def _check_text(model, tokens):
+    """Return a text's tokens as an integer tensor (n,); it must be longer than what the model sees at once."""
+    _check_model("model", model, "config", "what build_language_model returns")
+    tokens = check_classes("tokens", tokens, model.config.vocab_size)
+    if len(tokens) <= CONTEXT:
+        raise ValueError(f"tokens: found {len(tokens)} of them, expected more than {CONTEXT}. Take a longer text.")
+    return load_torch().as_tensor(tokens)
 
 
 def _cross_entropy(model, pieces):

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from course_utils.checks import check_array, check_count, check_path, check_seed, check_texts, is_number
 from course_utils.runtime import THREADS
 from course_utils.weights import WEIGHTS, WHISPER, verified_bytes
 
@@ -236,11 +237,10 @@ def join_sentences(sentences, voice="en-gb", *, pause=0.3, longest=28.0, words_p
     SpeechError
         As in `speak`.
     """
-    if isinstance(sentences, str) or not len(sentences):
-        raise ValueError(f"sentences: found {sentences!r}, expected a sequence of at least one string.")
-    if not 0 <= pause <= 5:
+    sentences = check_texts("sentences", sentences)
+    if not is_number(pause) or not 0 <= pause <= 5:
         raise ValueError(f"pause: found {pause!r}, expected 0 to 5 seconds.")
-    if not 1 <= longest <= 30:
+    if not is_number(longest) or not 1 <= longest <= 30:
         raise ValueError(f"longest: found {longest!r}, expected 1 to 30 seconds.")
     silence = np.zeros(round(pause * SAMPLE_RATE), np.float32)
     spoken = [np.concatenate([speak(text, voice, words_per_minute), silence]) for text in sentences]
@@ -414,10 +414,10 @@ def add_noise(samples, snr_db, seed=0, noise=None):
         When the ratio is not such a number, or speech or noise is silent, empty, not finite or not one row.
     """
     samples = _check_samples("samples", samples)
-    if not isinstance(snr_db, int | float | np.number) or not (-60 <= snr_db <= 120 or snr_db == np.inf):
+    if not is_number(snr_db) or not (-60 <= snr_db <= 120 or snr_db == np.inf):
         raise ValueError(f"snr_db: found {snr_db!r}, expected -60 to 120 decibels, or infinity for no noise.")
     if noise is None:
-        noise = np.random.default_rng(seed).standard_normal(len(samples))
+        noise = np.random.default_rng(check_seed(seed)).standard_normal(len(samples))
     else:
         noise = np.resize(_check_samples("noise", noise), len(samples)).astype(np.float64)
     powers = [np.mean(np.square(part, dtype=np.float64)) for part in (samples, noise)]
@@ -444,7 +444,7 @@ def load_wav(path):
     ValueError
         When it is not a .wav file of 8, 16, 24 or 32 bits, or holds no sample.
     """
-    path = Path(path)
+    path = check_path("path", path)
     if not path.is_file():
         raise FileNotFoundError(f"path: there is no file {path}.")
     try:
@@ -469,7 +469,7 @@ def load_wav(path):
 
 def _check_samples(name, samples):
     """Return samples as a float32 array (n,), or raise an error that names the argument."""
-    array = np.asarray(samples)
+    array = check_array(name, samples)
     if array.ndim != 1 or not array.size:
         raise ValueError(
             f"{name}: found shape {array.shape}, expected one row of samples, shape (n,). Mix channels first."
@@ -532,8 +532,7 @@ def load_recogniser(path=None, threads=THREADS, precision="int8"):
     SpeechError
         When the package faster-whisper is missing.
     """
-    if not isinstance(threads, int) or not 1 <= threads <= 64:
-        raise ValueError(f"threads: found {threads!r}, expected an integer from 1 to 64.")
+    check_count("threads", threads, most=64)
     if precision not in ("int8", "float32"):
         raise ValueError(f"precision: found {precision!r}, expected 'int8' or 'float32'.")
     contents = verified_whisper_files(path)
@@ -599,8 +598,7 @@ class Recogniser:
             When samples are too short, not finite, not floats, not one row, or the rate or beam size is wrong.
         """
         samples = self._checked(samples, rate)
-        if not isinstance(beam_size, int) or not 1 <= beam_size <= 16:
-            raise ValueError(f"beam_size: found {beam_size!r}, expected an integer from 1 to 16.")
+        check_count("beam_size", beam_size, most=16)
         found, _ = self.model.transcribe(
             samples,
             language="en",
@@ -704,9 +702,9 @@ def word_errors(reference, transcript):
     SpeechError
         When the package jiwer is missing.
     """
-    references = [reference] if isinstance(reference, str) else list(reference)
-    transcripts = [transcript] if isinstance(transcript, str) else list(transcript)
-    if len(references) != len(transcripts) or not references:
+    references = check_texts("reference", [reference] if isinstance(reference, str) else reference)
+    transcripts = check_texts("transcript", [transcript] if isinstance(transcript, str) else transcript)
+    if len(references) != len(transcripts):
         raise ValueError(
             f"transcript: found {len(transcripts)} for {len(references)} references, expected one for each."
         )

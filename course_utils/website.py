@@ -6,16 +6,16 @@ Nothing is executed, and the pages ask no other host for anything: equations, se
 """
 
 import re
-import shutil
 import subprocess
 import sys
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 
-from course_utils.building import fresh_folder, package_folder, report
+from course_utils.building import copy_file, package_folder, rebuild, report, write_text
 from course_utils.evidence import KINDS
 from course_utils.ledger import read_ledger
-from course_utils.notebooks import NOTEBOOKS, ROOT, NotebookError, list_notebooks, read_notebook
+from course_utils.notebooks import LITTLE_MEMORY, NOTEBOOKS, ROOT, NotebookError, list_notebooks, read_notebook
 from course_utils.self_test import load_glossary
 
 __all__ = ["build", "collect_references", "figure_titles", "heading_anchor", "level_headings", "stage"]
@@ -113,26 +113,20 @@ def stage(destination):
     destination = Path(destination)
     if destination.exists() and any(destination.iterdir()):
         raise FileExistsError(f"destination: {destination} is not empty. Name a folder that is, or a new one.")
-    (destination / "_static").mkdir(parents=True)
     for name in ("conf.py", "index.md"):
-        shutil.copy(SETTINGS / name, destination / name)
-    shutil.copy(SETTINGS / "course.css", destination / "_static" / "course.css")
+        copy_file(SETTINGS / name, destination / name)
+    copy_file(SETTINGS / "course.css", destination / "_static" / "course.css")
     for path in list_notebooks():
         _stage_notebook(path, destination)
     for name in GUIDES:
         text = (ROOT / "docs" / name).read_text(encoding="utf-8")
         _copy_linked(text, ROOT / "docs" / name, destination)
-        _write_page(destination / "docs" / name, text)
+        write_text(destination / "docs" / name, text)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    _write_page(destination / "chapters.txt", re.search(r"^## Chapters\n+(.+?)\n## ", readme, re.M | re.S)[1])
-    _write_page(destination / "ledger.md", _ledger_page())
-    _write_page(destination / "glossary.md", _glossary_page())
-    _write_page(destination / "references.md", _references_page())
-
-
-def _write_page(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    write_text(destination / "chapters.txt", re.search(r"^## Chapters\n+(.+?)\n## ", readme, re.M | re.S)[1])
+    write_text(destination / "ledger.md", _ledger_page())
+    write_text(destination / "glossary.md", _glossary_page())
+    write_text(destination / "references.md", _references_page())
 
 
 def _stage_notebook(path, destination):
@@ -147,7 +141,7 @@ def _stage_notebook(path, destination):
         titles = figure_titles(cell)
         if titles:
             cell.metadata["mystnb"] = {"image": {"alt": " · ".join(titles)}}
-    _write_page(destination / path.relative_to(ROOT), nbformat.writes(notebook))
+    write_text(destination / path.relative_to(ROOT), nbformat.writes(notebook))
 
 
 def _copy_linked(text, path, destination):
@@ -161,9 +155,7 @@ def _copy_linked(text, path, destination):
             raise NotebookError(f"{path.relative_to(ROOT)}: links to {link}, and there is no such file in the project.")
         if linked.name in GUIDES:
             continue
-        target = destination / linked.relative_to(ROOT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(linked, target)
+        copy_file(linked, destination / linked.relative_to(ROOT))
 
 
 def _ledger_page():
@@ -222,13 +214,18 @@ def build():
         When Sphinx is not installed, or warns: of a link that leads nowhere, say.
     """
     package_folder("sphinx")
-    source, destination = fresh_folder("site-source"), fresh_folder("site")
-    stage(source)
+    source = rebuild("site-source", stage)
+    return rebuild("site", partial(_run_sphinx, source)) / "index.html"
+
+
+def _run_sphinx(source, destination):
     command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--keep-going", "-q", "-b", "html"]
-    found = subprocess.run([*command, "-d", str(source.with_name("site-cache")), str(source), str(destination)])
-    if found.returncode:
-        raise NotebookError(f"Sphinx ended with {found.returncode}: mend what its messages above name.")
-    return destination / "index.html"
+    command += ["-d", str(source.with_name("site-cache")), str(source), str(destination)]
+    status = subprocess.run(command).returncode
+    if status == -9:
+        raise NotebookError(f"the system ended Sphinx. {LITTLE_MEMORY}")
+    if status:
+        raise NotebookError(f"Sphinx ended with {status}: mend what its messages above name.")
 
 
 if __name__ == "__main__":

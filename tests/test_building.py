@@ -1,8 +1,13 @@
 """Where the site and the slides are built, what is missing, and how their commands end."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from course_utils import building, slides, website
+from course_utils.notebooks import ROOT, NotebookError
 
 
 def test_missing_package_is_one_clear_error(tmp_path, monkeypatch, capsys):
@@ -18,12 +23,64 @@ def test_missing_package_is_one_clear_error(tmp_path, monkeypatch, capsys):
 def test_only_a_plain_name_is_emptied_under_build(tmp_path, monkeypatch, name):
     monkeypatch.setattr(building, "BUILD", tmp_path)
     with pytest.raises(ValueError, match="name: found .* expected the name of a folder"):
-        building.fresh_folder(name)
+        building.rebuild(name, lambda folder: None)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
 
 
 def test_a_built_folder_is_new_each_time_and_nothing_beside_it_is_touched(tmp_path, monkeypatch):
     monkeypatch.setattr(building, "BUILD", tmp_path / "build")
-    (building.fresh_folder("a") / "old").write_text("old")
+    assert building.rebuild("a", lambda folder: (folder / "first").touch()) == tmp_path / "build" / "a"
     (tmp_path / "build" / "kept").write_text("mine")
-    assert list(building.fresh_folder("a").iterdir()) == []
-    assert (tmp_path / "build" / "kept").read_text() == "mine"
+    assert names(building.rebuild("a", lambda folder: (folder / "second").touch())) == ["second"]
+    assert names(tmp_path / "build") == ["a", "kept"]
+
+
+def test_a_failed_build_leaves_the_last_good_one(tmp_path, monkeypatch, capsys):
+    def fail(folder):
+        (folder / "half").touch()
+        raise NotebookError("out of luck")
+
+    monkeypatch.setattr(building, "BUILD", tmp_path / "build")
+    building.rebuild("a", lambda folder: (folder / "good").touch())
+    assert building.report(lambda: building.rebuild("a", fail)) == 1
+    assert capsys.readouterr().err == "error: out of luck\n"
+    assert names(tmp_path / "build") == ["a"] and names(tmp_path / "build" / "a") == ["good"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sets no limit on the size of a file")
+@pytest.mark.parametrize(("module", "name"), [("slides", "reveal.css"), ("website", "notebooks/01_background.ipynb")])
+def test_a_full_disk_is_one_sentence_that_names_the_file_and_leaves_the_last_good_build(tmp_path, module, name):
+    """A limit on the size of files fails as a full disk does: while a file is written, without its name."""
+    for folder in ("site", "slides"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "good").touch()
+    code = f"""
+import resource, sys
+from pathlib import Path
+from course_utils import building, {module}
+building.BUILD = Path(sys.argv[1])
+{module}.package_folder = lambda name: Path(sys.argv[1], "package")
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, resource.RLIM_INFINITY))
+sys.exit(building.report({module}.build))
+"""
+    reveal = tmp_path / "package" / "_static" / "revealjs" / "dist"
+    reveal.mkdir(parents=True)
+    (reveal / "reveal.css").write_text("x" * 10_000)
+    result = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: cannot write ") and f"{name}: File too large. Free some disk space" in line
+    assert names(tmp_path) == ["package", "site", "slides"]
+    assert names(tmp_path / "site") == names(tmp_path / "slides") == ["good"]
+
+
+@pytest.mark.parametrize("what", ["build", "build/a.new"])
+def test_a_build_folder_that_cannot_be_made_is_named(tmp_path, monkeypatch, what):
+    monkeypatch.setattr(building, "BUILD", tmp_path / "build")
+    (tmp_path / what).parent.mkdir(exist_ok=True)
+    (tmp_path / what).touch()
+    with pytest.raises(NotebookError, match=r"cannot write .*a\.new: .*\. Free some disk space"):
+        building.rebuild("a", lambda folder: None)

@@ -65,14 +65,19 @@ def test_a_wrong_shape_is_refused(shape):
         shift_images(np.zeros(shape), 1, 0)
 
 
-@pytest.mark.parametrize("most", [-1, 4, 1.0, True])
+def test_a_shift_may_leave_one_row_of_the_image():
+    rows = {tuple(shift_images(np.ones((1, 4, 5)), 3, seed)[0, :, 2]) for seed in range(200)}
+    assert {(1, 0, 0, 0), (0, 0, 0, 1), (1, 1, 1, 1)} <= rows
+
+
+@pytest.mark.parametrize("most", [-1, 4, 1.0, True, None, "1"])
 def test_a_shift_out_of_range_is_refused(most):
     with pytest.raises(ValueError, match="most"):
         shift_images(np.zeros((2, 4, 5)), most, 0)
 
 
 def test_noise_out_of_range_is_refused():
-    for deviation in (-0.1, np.nan, np.inf):
+    for deviation in (-0.1, np.nan, np.inf, None, "", "abc", "0.1", True, [0.1], 1j):
         with pytest.raises(ValueError, match="deviation"):
             add_noise(IMAGES, deviation, 0)
     for value in (1.5, np.nan):

@@ -272,11 +272,23 @@ def test_photos_equal_their_own_packages(photos):
 
 def test_photos_by_name():
     assert list(load_photos(["flower", "cat"])) == ["flower", "cat"]
-    assert load_photos([]) == {}
     with pytest.raises(ValueError, match="names: found \\['dog'\\], expected some of cat, coffee"):
         load_photos(["cat", "dog"])
     with pytest.raises(ValueError, match=r"expected a list. Write \['cat'\]"):
         load_photos("cat")
+    with pytest.raises(ValueError, match="names: found 0 entries, expected at least one"):
+        load_photos([])
+    with pytest.raises(ValueError, match="names: found 5, expected a list of strings"):
+        load_photos(5)
+
+
+@pytest.mark.parametrize("load", [load_photo, load_digits])
+def test_what_is_no_path_is_no_file(load):
+    for path in ("", 5, [], b"cat.png"):
+        with pytest.raises(ValueError, match="path: found .*, expected a path"):
+            load(path)
+    with pytest.raises(ValueError, match="path: found None, expected a path"):
+        load_photo(None)
 
 
 def test_photos_without_their_package(monkeypatch, tmp_path):

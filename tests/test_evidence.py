@@ -209,6 +209,7 @@ def test_only_the_numbers_after_the_sign_are_masked(boxes, form, interval):
     [
         ({"id": "9.9"}, ValueError, r"id: found '9.9', expected one of 1\.1, "),
         ({"id": 4.1}, ValueError, "id: found 4.1"),
+        ({"id": []}, ValueError, r"id: found \[\]"),
         ({"findings": [True]}, TypeError, "findings: found bool, expected what `finding` returns"),
         ({"scope": None}, TypeError, "scope: found NoneType"),
         ({"scope": " "}, ValueError, "scope: found an empty string"),

@@ -40,6 +40,22 @@ def test_shapes_of_what_a_power_law_predicts():
         law.interval("d")
 
 
+@pytest.mark.parametrize("n", [-1, 0, np.nan, None, "abc", "10", [10, -1], [None], [[1], [1, 2]]])
+def test_a_power_law_predicts_for_positive_numbers_only(n):
+    law = fit_power_law(SIZES, noisy_runs(0), resamples=20)
+    for predict in (law.predict, law.predict_interval):
+        with pytest.raises(ValueError, match="n: found"):
+            predict(n)
+
+
+def test_a_power_law_predicts_its_own_formula():
+    law = fit_power_law(SIZES, noisy_runs(0), resamples=20)
+    assert law.predict(50) == pytest.approx(law.a * 50**-law.b + law.c)
+    assert law.predict(np.inf) == law.c
+    low, high = law.predict_interval([[50.0]])[0, 0]
+    assert low < law.predict(50) < high
+
+
 def test_the_same_seed_gives_the_same_fit():
     first, second = (fit_power_law(SIZES, noisy_runs(0), resamples=20, seed=3) for _ in range(2))
     assert np.array_equal(first.samples, second.samples)
@@ -56,6 +72,10 @@ def test_the_same_seed_gives_the_same_fit():
         (SIZES, np.ones((2, 5)), "errors"),
         (SIZES, np.full((2, 6), np.nan), "errors"),
         (SIZES, np.zeros((2, 6)), "errors"),
+        (None, np.ones((2, 6)), "sizes: found None, expected numbers"),
+        ("abc", np.ones((2, 6)), "sizes: found 'abc', expected numbers"),
+        (SIZES, [["a"] * 6] * 2, "errors: found .*, expected numbers"),
+        (SIZES, [[1], [1, 2]], "errors: found rows of different lengths"),
     ],
 )
 def test_bad_input_to_the_power_law(sizes, errors, argument):
@@ -67,6 +87,12 @@ def test_exact_doubling_is_found():
     fit = doubling_time([2000, 2001, 2002], [1, 4, 16])
     assert fit.months == pytest.approx(6) and fit.interval == pytest.approx((6, 6)) and fit.count == 3
     assert fit.predict([2003, 2000]) == pytest.approx([64, 1])
+
+
+@pytest.mark.parametrize("years", [None, "2000", np.nan, [2000, np.inf], [[1], [1, 2]]])
+def test_a_line_predicts_for_years_only(years):
+    with pytest.raises(ValueError, match="years: found"):
+        doubling_time([2000, 2001, 2002], [1, 4, 16]).predict(years)
 
 
 def test_the_interval_of_a_doubling_time_holds_the_truth_in_most_draws():
@@ -95,6 +121,9 @@ def test_without_certain_growth_the_upper_end_is_infinite():
         ([2000, 2000, 2000], [1, 2, 3]),
         ([2000, 2001, 2002], [1, np.nan, 3]),
         ([2000, 2001, 2002], [1, 0, 3]),
+        ([2000, 2001, 2002, np.inf], [1, 2, 3, 4]),
+        (["2000", "2001", "2002"], [1, 2, 3]),
+        (None, [1, 2, 3]),
     ],
 )
 def test_bad_input_to_the_doubling_time(years, values):

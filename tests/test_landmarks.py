@@ -60,6 +60,17 @@ def test_select_keeps_the_rows_together(models):
     )
 
 
+def test_select_takes_positions_in_their_order(models):
+    assert list(models.select([2, 0]).names) == [models.names[2], models.names[0]]
+    assert len(models.select([])) == 0
+
+
+@pytest.mark.parametrize("rows", [None, "", 5, True, [True, False], [-1], [10_000], [0.5], ["a"], [[1]], [[1], [1, 2]]])
+def test_select_names_rows_that_do_not_exist(models, rows):
+    with pytest.raises(ValueError, match="rows: found"):
+        models.select(rows)
+
+
 def test_a_damaged_table_is_named(monkeypatch, tmp_path):
     (tmp_path / "files").mkdir()
     file = tmp_path / "files" / "landmark_models.csv"

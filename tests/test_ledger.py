@@ -90,5 +90,18 @@ def test_a_folder_without_chapters_is_refused(tmp_path):
         read_ledger(folder=tmp_path)
 
 
+def test_what_is_settled_here_comes_from_claim(tmp_path):
+    for settled in (None, 5, "abc", ["abc"], [None], {}):
+        with pytest.raises(ValueError, match="settled_here: found .*, expected a list of what `claim` returned"):
+            read_ledger(settled, tmp_path)
+    for folder in ("", None, 5):
+        with pytest.raises(ValueError, match="folder: found .*, expected a path"):
+            read_ledger(folder=folder)
+
+
+def test_a_folder_may_be_text():
+    assert read_ledger(folder=str(NOTEBOOKS)) == read_ledger()
+
+
 def test_texts_that_are_no_box_are_left_alone():
     assert read_box("Claims are settled") is None and read_box("") is None

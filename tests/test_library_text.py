@@ -77,10 +77,35 @@ def test_a_folder_without_sources_is_an_error(tmp_path):
         load_library_text(tmp_path)
 
 
+def test_no_folder_is_not_the_current_one(tmp_path):
+    for folder in ("", 5, [], b"x"):
+        with pytest.raises(ValueError, match="folder: found .*, expected a path"):
+            load_library_text(folder)
+    with pytest.raises(ValueError, match="folder: found ''"):
+        read_topics("")
+    with pytest.raises(DataError, match="folder: there is no folder .*nowhere"):
+        load_library_text(tmp_path / "nowhere")
+
+
 def test_encoding_and_decoding_are_inverse():
     tokens = encode_text(ALPHABET)
     assert tokens.dtype == np.uint8 and tokens.tolist() == list(range(len(ALPHABET)))
-    assert decode_text(tokens) == ALPHABET
+    assert decode_text(tokens) == decode_text(tokens.tolist()) == ALPHABET
+    assert decode_text(encode_text("")) == decode_text([]) == ""
+
+
+@pytest.mark.parametrize("tokens", [None, "abc", 5, [-1], [96], [1.0], [np.nan], ["a"], [True], [[1]], {}])
+def test_other_tokens_are_refused(tokens):
+    with pytest.raises(ValueError, match="tokens: found"):
+        decode_text(tokens)
+
+
+@pytest.mark.parametrize("text", [None, 5, [], b"abc", True])
+def test_what_is_no_text_is_refused(text):
+    with pytest.raises(ValueError, match="text: found .*, expected a string"):
+        encode_text(text)
+    with pytest.raises(ValueError, match="text: found .*, expected a string"):
+        list(prose_paragraphs(text))
 
 
 @pytest.mark.parametrize("wrong", ["é", "a\tb", "\x7f", "\r", "\x00"])

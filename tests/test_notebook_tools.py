@@ -4,11 +4,13 @@ import base64
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,8 +120,22 @@ def test_store_names_the_cell_that_fails_and_leaves_the_file(tmp_path, source, m
 
 def test_store_shows_what_a_dying_kernel_wrote(tmp_path):
     path = write(tmp_path / "dies.ipynb", "import os\nos.write(2, b'out of luck\\n')\nos._exit(1)")
-    with pytest.raises(NotebookError, match=r"cell 1: Kernel died[\s\S]*out of luck"):
+    with pytest.raises(NotebookError, match=r"cell 1: Kernel died[\s\S]*Most often memory ran out[\s\S]*out of luck"):
         notebooks.store(path)
+
+
+@pytest.mark.parametrize(
+    ("source", "short"),
+    [
+        ("raise MemoryError", True),
+        ("raise RuntimeError('DefaultCPUAllocator: can\\'t allocate memory')", True),
+        ("raise RuntimeError('no such thing')  # MemoryError", False),
+    ],
+)
+def test_store_calls_a_lack_of_memory_so(tmp_path, source, short):
+    with pytest.raises(NotebookError) as raised:
+        notebooks.store(write(tmp_path / "big.ipynb", source))
+    assert ("Most often memory ran out: close other programs" in str(raised.value)) == short
 
 
 def test_store_stops_a_cell_that_takes_too_long(tmp_path):
@@ -419,15 +435,124 @@ def test_open_lab_names_the_notebooks_there_are():
         notebooks.open_lab("nope.ipynb")
 
 
-def test_open_lab_listens_on_this_machine_only_and_keeps_the_token(monkeypatch, stored):
-    calls = []
-    monkeypatch.setattr(notebooks, "NOTEBOOKS", stored.parent)
-    monkeypatch.setattr(notebooks, "copy_for_learners", lambda destination: ["01_toy.ipynb: copied"])
-    monkeypatch.setattr(subprocess, "call", lambda command, **options: calls.append((command, options)) or 0)
-    assert notebooks.open_lab(stored.name, ["--no-browser"]) == 0
-    ((command, options),) = calls
-    assert command[1:] == ["-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", "--no-browser", "work/01_toy.ipynb"]
-    assert options["cwd"] == notebooks.ROOT
+@pytest.fixture
+def start_lab(course, tmp_path):
+    """Return a function that starts `open_lab` with a stand-in for JupyterLab, which says what it is and waits."""
+    source, work = course
+    (tmp_path / "jupyterlab").mkdir()
+    says = "import json, os, sys, time\nprint(json.dumps([os.getpid(), os.getcwd(), sys.argv[1:]]), flush=True)\n"
+    (tmp_path / "jupyterlab" / "__main__.py").write_text(says + "time.sleep(60)")
+    (tmp_path / "jupyterlab" / "__init__.py").touch()
+    code = "import sys\nfrom course_utils import notebooks\nnotebooks.NOTEBOOKS = notebooks.Path(sys.argv[1])\n"
+    code += "notebooks.copy_for_learners.__defaults__ = ('work', notebooks.NOTEBOOKS)\n"
+    code += "notebooks.open_lab('01_toy.ipynb', sys.argv[3:], destination=sys.argv[2])"
+    started = []
+
+    def start(*arguments):
+        command = [sys.executable, "-c", code, source, work, "--allow-root", *arguments]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(notebooks.ROOT)])}
+        started.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, encoding="utf-8"))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_open_lab_says_where_the_copies_are_and_listens_on_this_machine_only(start_lab, course):
+    work = course[1]
+    process = start_lab("--no-browser")
+    assert [process.stdout.readline() for _ in range(2)] == [f"Your copies are in {work}:\n", "01_toy.ipynb: copied\n"]
+    (line,) = (line for line in process.stdout if line.startswith("["))
+    _, folder, arguments = json.loads(line)
+    expected = ["--ServerApp.ip=127.0.0.1", "--allow-root", "--no-browser", f"{work}/01_toy.ipynb"]
+    assert arguments == expected and folder == str(notebooks.ROOT)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot put one process in the place of another")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGKILL"])
+def test_what_ends_the_lab_ends_jupyterlab(start_lab, name):
+    process = start_lab()
+    (line,) = (line for line in process.stdout if line.startswith("["))
+    process.send_signal(getattr(signal, name))
+    process.wait(30)
+    assert not psutil.pid_exists(json.loads(line)[0])
+
+
+@pytest.mark.parametrize("port", ["abc", "65536", "-1", ""])
+def test_open_lab_refuses_what_is_no_port(port):
+    with pytest.raises(NotebookError, match=f"port: found '{port}', expected a number up to 65535, such as 8889"):
+        notebooks.open_lab(arguments=["--allow-root", f"--port={port}"])
+
+
+def test_open_lab_without_jupyterlab_says_how_to_install_it(monkeypatch):
+    monkeypatch.setattr(notebooks, "find_spec", lambda name: None)
+    with pytest.raises(NotebookError, match="JupyterLab is not installed. Install it: python -m pip install -r"):
+        notebooks.open_lab()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such user")
+def test_open_lab_tells_root_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(NotebookError, match="you are root, .* make lab ARGS=--allow-root"):
+        notebooks.open_lab(destination=tmp_path / "work")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_open_lab_names_a_runtime_folder_that_cannot_be_written(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "file" / "runtime"))
+    with pytest.raises(NotebookError, match=r"cannot write .*runtime: .*\. Free some disk space, or make its folder"):
+        notebooks.open_lab(arguments=["--allow-root"], destination=tmp_path / "work")
+
+
+# Files that cannot be written
+
+
+@pytest.fixture
+def small_files_only():
+    """Let no file grow beyond 1,000 bytes: that fails as a full disk does, while a file is written."""
+    resource = pytest.importorskip("resource", reason="Windows sets no limit on the size of a file")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_one_sentence_that_names_the_copy(course, small_files_only):
+    source, work = course
+    with pytest.raises(NotebookError, match=r"cannot write .*01_toy\.ipynb: File too large\. Free some disk space"):
+        notebooks.copy_for_learners(work, source)
+    assert list(work.iterdir()) == []
+
+
+def test_a_full_disk_leaves_the_stored_notebook(stored, small_files_only):
+    before = stored.read_bytes()
+    with pytest.raises(NotebookError, match=r"cannot write .*01_toy\.ipynb: File too large"):
+        notebooks._write(stored, b"x" * 2000)
+    assert stored.read_bytes() == before
+    assert [path.name for path in stored.parent.iterdir()] == [stored.name]
+
+
+def test_a_folder_that_cannot_be_written_is_named(course, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(NotebookError, match=r"cannot write .*file.work: .*\. Free .* or make its folder writable"):
+        notebooks.copy_for_learners(tmp_path / "file" / "work", course[0])
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_named(course, tmp_path):
+    (tmp_path / "closed").mkdir(mode=0o500)
+    with pytest.raises(NotebookError, match=r"cannot write .*closed.work: Permission denied\."):
+        notebooks.copy_for_learners(tmp_path / "closed" / "work", course[0])
+
+
+def test_prepare_says_why_matplotlib_cannot_be_loaded(monkeypatch, capsys):
+    monkeypatch.setenv("MPLBACKEND", "junk")
+    assert notebooks.main(["prepare"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: matplotlib cannot be loaded: ValueError: ") and "junk" in line
 
 
 # Kernel configuration, measuring, command line

@@ -146,3 +146,61 @@ def test_map_of_the_course_leads_to_every_other_chapter():
     for path in CHAPTERS:
         stated = re.search(rf"^\| \[?{int(path.stem[:2])} .*\| (.+) \|$", text, re.MULTILINE)[1].split(" ")[-1]
         assert f"{stated} minutes" in read_notebook(path).cells[0].source
+
+
+CLOCKS = ("perf_counter", "process_time", "monotonic")
+
+
+def is_time(expression, names):
+    """Say whether an expression reads a clock or a name that holds a time."""
+    parts = list(ast.walk(expression))
+    return any(getattr(part, "attr", "") in CLOCKS or getattr(part, "id", "") in names for part in parts)
+
+
+def assignments(tree):
+    """Yield (target, value) of what a cell assigns or appends, and (function, result) of what it defines."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            values = node.value.elts if isinstance(node.value, ast.Tuple) else None
+            for target in node.targets:
+                targets = target.elts if isinstance(target, ast.Tuple) else [target]
+                paired = values and len(values) == len(targets)
+                yield from zip(targets, values if paired else [node.value] * len(targets), strict=True)
+        elif isinstance(node, ast.AugAssign):
+            yield node.target, node.value
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "append":
+            yield node.func.value, node.args[0]
+        elif isinstance(node, ast.FunctionDef):
+            yield from ((ast.Name(node.name), part.value) for part in ast.walk(node) if isinstance(part, ast.Return))
+
+
+def asserted_times(cells):
+    """Return the conditions of asserts and claims that read a time; tuples that hold one among others are let pass."""
+    found, names = [], set()
+    for tree in map(ast.parse, cells):
+        for _ in range(5):  # ast.walk may meet a name before what it is computed from
+            for target, value in assignments(tree):
+                while isinstance(target, ast.Subscript):
+                    target = target.value
+                if value and not isinstance(value, ast.Tuple) and is_time(value, names):
+                    names |= {target.id} if isinstance(target, ast.Name) else set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assert) and is_time(node.test, names):
+                found.append(ast.unparse(node.test))
+            elif isinstance(node, ast.keyword) and node.arg == "check" and is_time(node.value, names):
+                found.append(ast.unparse(node.value))
+    return found
+
+
+@pytest.mark.parametrize("path", list_notebooks(), ids=lambda path: path.relative_to(NOTEBOOKS).as_posix())
+def test_no_time_is_asserted(path):
+    assert asserted_times([cell.source for cell in read_notebook(path).cells if cell.cell_type == "code"]) == []
+
+
+def test_asserted_times_are_found():
+    cells = [
+        "def wait(run):\n    start = time.perf_counter()\n    run()\n    return time.perf_counter() - start",
+        "waits = []\nwaits.append(wait(f))\nratio, count = waits[0] / waits[1], len(x)\nassert count and ratio > 2",
+        "assert count == 3\nclaim('1.1', '', check=count > 2 and min(waits) > 1)",
+    ]
+    assert asserted_times(cells) == ["count and ratio > 2", "count > 2 and min(waits) > 1"]

@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -109,3 +110,88 @@ def test_ci_run_is_executable_and_runs_the_documented_commands():
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     assert script.read_text(encoding="utf-8").rstrip().endswith("\nmake test\nmake test-browser")
+
+
+@pytest.mark.parametrize(("ci", "status", "outcome"), [("", 0, "1 skipped"), ("true", 1, "1 error")])
+def test_a_browser_test_without_a_browser_is_skipped_and_fails_in_ci(ci, status, outcome):
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-ra", "tests/browser/test_site_in_browser.py"]
+    environment = {**os.environ, "CI": ci, "PATH": "", "COURSE_BROWSER": ""}
+    result = subprocess.run(
+        [*command, "-k", "phone and index and dark"], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert result.returncode == status and outcome in result.stdout, result.stdout + result.stderr
+
+
+needs_make = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+PYTHON = """#!/bin/sh
+echo "$@" >> "$LOG"
+[ "$2" = venv ] || exit 0
+rm -rf .venv && mkdir -p .venv/bin && cp "$0" .venv/bin/python
+echo "command = /usr/bin/python3 -m venv $PWD/.venv" > .venv/pyvenv.cfg
+"""
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Return a function that runs make with a stand-in for Python, in a folder: (its process, what Python was told)."""
+    folder = tmp_path / "a course"
+    folder.mkdir()
+    for name in ("Makefile", "requirements.txt", "constraints.txt", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    python = tmp_path / "python"
+    python.write_text(PYTHON)
+    python.chmod(0o755)
+
+    def make(*arguments, folder=folder):
+        log = tmp_path / "log"
+        log.write_text("")
+        environment = {name: value for name, value in os.environ.items() if name not in ("PORT", "ARGS", "MAKEFLAGS")}
+        command = ["make", *arguments, f"PYTHON={python}"]
+        found = subprocess.run(
+            command, cwd=folder, env={**environment, "LOG": str(log)}, capture_output=True, text=True, encoding="utf-8"
+        )
+        return found, log.read_text().splitlines()
+
+    make.folder = folder
+    return make
+
+
+@needs_make
+def test_make_lab_sets_up_once_and_hands_on_what_it_is_told(make):
+    found, told = make("lab", "PORT=8889", "ARGS=--allow-root --no-browser")
+    assert found.returncode == 0 and "-m venv --clear .venv" in told
+    assert told[-2:] == ["-m course_utils", "-m course_utils lab --port=8889 --allow-root --no-browser"]
+    found, told = make("lab")
+    assert found.returncode == 0 and told == ["-m course_utils", "-m course_utils lab"]
+
+
+@needs_make
+def test_make_renews_a_venv_whose_python_was_uninstalled(make):
+    make("lab")
+    python = make.folder / ".venv" / "bin" / "python"
+    python.unlink()
+    python.symlink_to("/nowhere/python3.11")
+    found, told = make("lab")
+    assert found.returncode == 0 and "Making .venv" in found.stdout
+    assert "-m venv --clear .venv" in told and told[-1] == "-m course_utils lab"
+
+
+@needs_make
+@pytest.mark.parametrize("bring", [shutil.move, shutil.copytree])
+def test_make_says_what_to_do_with_a_venv_from_another_folder(make, tmp_path, bring):
+    make("lab")
+    bring(make.folder, tmp_path / "elsewhere")
+    found, told = make("lab", folder=tmp_path / "elsewhere")
+    assert found.returncode == 2 and told == []
+    assert ".venv was made in another folder" in found.stderr and "rm -rf .venv" in found.stderr
+    shutil.rmtree(tmp_path / "elsewhere" / ".venv")
+    found, told = make("lab", folder=tmp_path / "elsewhere")
+    assert found.returncode == 0 and told[-1] == "-m course_utils lab"
+
+
+@needs_make
+def test_make_takes_a_venv_behind_a_link(make, tmp_path):
+    make("lab")
+    (tmp_path / "linked").symlink_to(make.folder)
+    found, told = make("lab", folder=tmp_path / "linked")
+    assert found.returncode == 0 and told == ["-m course_utils", "-m course_utils lab"]

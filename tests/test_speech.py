@@ -175,8 +175,13 @@ def test_cutting_by_hand():
     [
         (([],), "sentences: found"),
         (("One string.",), "sentences: found"),
+        ((None,), "sentences: found None, expected a list of strings"),
+        (([5],), r"sentences: found \[5\], expected a list of strings"),
         ((["Yes."], "en-gb", -1), "pause: found"),
+        ((["Yes."], "en-gb", None), "pause: found None"),
+        ((["Yes."], "en-gb", "0.3"), "pause: found '0.3'"),
         ((["Yes."], "en-gb", 0.3, 31), "longest: found"),
+        ((["Yes."], "en-gb", 0.3, None), "longest: found None"),
     ],
 )
 def test_joining_refuses_bad_input(arguments, message):
@@ -214,7 +219,7 @@ def test_noise_is_repeatable_and_may_be_another_sound():
     )
 
 
-@pytest.mark.parametrize("ratio", [np.nan, -np.inf, 200, "10", None])
+@pytest.mark.parametrize("ratio", [np.nan, -np.inf, 200, "10", None, True])
 def test_ratios_that_are_no_decibels_are_refused(ratio):
     with pytest.raises(ValueError, match="snr_db: found"):
         add_noise(TONE, ratio)
@@ -235,6 +240,7 @@ def test_silence_has_no_ratio():
         (np.zeros(100, np.int16), "expected floats"),
         (np.array([0.0, np.nan, 0.0]), "NaN or infinity at 1"),
         (np.array([np.inf, 0.0]), "NaN or infinity at 0"),
+        ([[0.0], [0.0, 0.1]], "rows of different lengths"),
     ],
 )
 def test_samples_that_are_no_sound_are_refused_everywhere(samples, message):
@@ -287,6 +293,9 @@ def test_files_that_are_no_wav_are_refused(tmp_path):
     (tmp_path / "text.wav").write_text("no sound here")
     with pytest.raises(ValueError, match="path: text.wav is no .wav file"):
         load_wav(tmp_path / "text.wav")
+    for path in ("", None, 5):
+        with pytest.raises(ValueError, match="path: found .*, expected a path"):
+            load_wav(path)
 
 
 # Weights
@@ -312,7 +321,7 @@ def test_a_wrong_checksum_is_refused_before_anything_is_loaded(tiny_files, name,
         load_recogniser(tiny_files)
 
 
-@pytest.mark.parametrize("arguments", [{"threads": 0}, {"threads": 1.5}, {"precision": "float16"}])
+@pytest.mark.parametrize("arguments", [{"threads": 0}, {"threads": 1.5}, {"threads": True}, {"precision": "float16"}])
 def test_loading_refuses_bad_settings(arguments):
     with pytest.raises(ValueError, match=f"{next(iter(arguments))}: found"):
         load_recogniser(**arguments)
@@ -439,7 +448,10 @@ def test_word_errors_by_hand_and_summed():
 def test_word_errors_refuse_bad_input():
     with pytest.raises(ValueError, match="transcript: found 1 for 2 references"):
         word_errors(["a", "b"], "a")
-    with pytest.raises(ValueError, match="transcript: found 0 for 0"):
-        word_errors([], [])
+    for wrong in ([], None, 5, [None]):
+        with pytest.raises(ValueError, match="reference: found"):
+            word_errors(wrong, "a")
+        with pytest.raises(ValueError, match="transcript: found"):
+            word_errors("a", wrong)
     with pytest.raises(ValueError, match="reference: number 1 has no word"):
         word_errors(["a", "..."], ["a", "b"])

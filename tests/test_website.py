@@ -1,6 +1,8 @@
 """What the site is made of: one title a page, headings that JupyterLab's links reach, alternative texts, references."""
 
+import os
 import re
+import subprocess
 
 import nbformat
 import pytest
@@ -90,6 +92,18 @@ def test_a_link_to_a_file_that_is_missing_stops_the_site(tmp_path, monkeypatch):
         website._copy_linked("[data](models/nope.csv)", ROOT / "README.md", tmp_path)
 
 
+@pytest.mark.parametrize("link", ["../secret.txt", "docs/../../secret.txt", "{}/secret.txt", "shortcut.txt"])
+def test_a_link_to_a_file_outside_the_project_stops_the_site(tmp_path, monkeypatch, link):
+    course, site = tmp_path / "course", tmp_path / "site"
+    (course / "docs").mkdir(parents=True)
+    (tmp_path / "secret.txt").write_text("mine")
+    (course / "shortcut.txt").symlink_to(tmp_path / "secret.txt")
+    monkeypatch.setattr(website, "ROOT", course)
+    with pytest.raises(NotebookError, match=r"README.md: links to .*, and there is no such file in the project"):
+        website._copy_linked(f"[x]({link.format(tmp_path)})", course / "README.md", site)
+    assert not site.exists()
+
+
 def test_linked_files_of_the_project_go_with_the_site(tmp_path):
     text = "[a](docs/site/conf.py) [b](https://example.org) [c](notebooks/01_background.ipynb#x) [d](#here)"
     website._copy_linked(text, ROOT / "README.md", tmp_path)
@@ -106,8 +120,24 @@ def test_failing_sphinx_is_one_clear_error(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(building, "BUILD", tmp_path / "ünïcode")
     monkeypatch.setattr(website, "stage", lambda destination: None)
     monkeypatch.setattr(website, "package_folder", lambda name: None)
+    last = tmp_path / "ünïcode" / "site" / "index.html"
+    last.parent.mkdir(parents=True)
+    last.touch()
     assert building.report(website.build) == 1
     assert "error: Sphinx ended with" in capsys.readouterr().err
+    assert last.is_file()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_sphinx_without_memory_is_called_so(tmp_path, monkeypatch, capsys):
+    killed = ["-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]
+    run = subprocess.run
+    monkeypatch.setattr(website.subprocess, "run", lambda command: run([command[0], *killed]))
+    monkeypatch.setattr(building, "BUILD", tmp_path)
+    monkeypatch.setattr(website, "stage", lambda destination: None)
+    monkeypatch.setattr(website, "package_folder", lambda name: None)
+    assert building.report(website.build) == 1
+    assert capsys.readouterr().err.startswith("error: the system ended Sphinx. Most often memory ran out")
 
 
 def test_a_folder_that_holds_anything_is_left_alone(tmp_path):

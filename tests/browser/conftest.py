@@ -22,6 +22,15 @@ SHOTS = ROOT / "build" / "browser"
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-quic", "--disable-sync")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Let a skipped test fail where CI is set: there a browser and the packages must be installed."""
+    report = yield
+    if report.skipped and os.environ.get("CI"):
+        report.outcome = "failed"
+    return report
+
+
 @pytest.fixture(scope="session")
 def browser():
     """Start the browser, or skip with a reason."""

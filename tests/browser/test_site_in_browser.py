@@ -98,7 +98,8 @@ def test_dark_mode_is_chosen_with_the_keyboard_and_kept(open_page, shot, site):
     shot(page, "site-dark")
 
 
-def test_links_inside_the_site_lead_somewhere(pages):
+def dead_links(pages, site):
+    """Return the links of the pages that lead nowhere, or out of the site's folder: that is all that is published."""
     documents = {path.resolve(): html_of(path) for path in pages}
     ids = {path: set(document.xpath("//@id | //a/@name")) for path, document in documents.items()}
     dead = []
@@ -108,11 +109,25 @@ def test_links_inside_the_site_lead_somewhere(pages):
             if parts.scheme or parts.netloc:
                 continue
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
-            if not target.is_file():
+            if not target.is_file() or not target.is_relative_to(site.resolve()):
                 dead.append(f"{path.name}: {link}")
             elif parts.fragment and target in ids and unquote(parts.fragment) not in ids[target]:
                 dead.append(f"{path.name}: {link} (no such place on the page)")
-    assert dead == []
+    return dead
+
+
+def test_links_inside_the_site_lead_somewhere(pages, site):
+    assert dead_links(pages, site) == []
+
+
+def test_a_link_that_leaves_the_site_is_dead(tmp_path):
+    page = tmp_path / "site" / "index.html"
+    page.parent.mkdir()
+    (tmp_path / "README.md").touch()
+    links = ["index.html#here", "#here", "../README.md", "nowhere.html", "#nowhere", "https://example.org"]
+    page.write_text("<p id='here'>" + "".join(f"<a href='{link}'>x</a>" for link in links))
+    expected = ["../README.md", "nowhere.html", "#nowhere (no such place on the page)"]
+    assert dead_links([page], page.parent) == [f"index.html: {link}" for link in expected]
 
 
 def test_no_page_loads_anything_from_another_host(pages):
