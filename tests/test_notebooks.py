@@ -113,7 +113,7 @@ def planned_minutes(path):
             minutes[part] = minutes.get(part, 0) + (0 if extra else len(boxes.split()) / 200)
             continue
         if cell.cell_type == "code":
-            if not extra and not {"exercise", "exercise-check"} & set(cell.metadata.get("tags", [])):
+            if not extra and not {"exercise", "exercise-check", "hide-cell"} & set(cell.metadata.get("tags", [])):
                 drawn = any(mime.startswith("image/") for o in cell.outputs for mime in o.get("data", {}))
                 minutes[part] = minutes.get(part, 0) + len(cell.source.splitlines()) / 20 + 1 / 6 + drawn / 3
             continue
