@@ -36,13 +36,13 @@ test-browser: $(SITE_STAMP)  ## Test JupyterLab, the site and the slides in a br
 	$(BIN)/python -m pytest -ra tests/browser
 
 site: $(SITE_STAMP)  ## Build the site from the stored notebooks, without a network (build/site)
-	$(BIN)/python -m course_utils.website
+	$(BIN)/python -m authoring site
 
 slides: $(SITE_STAMP)  ## Make a deck of slides for each chapter (build/slides)
-	$(BIN)/python -m course_utils.slides
+	$(BIN)/python -m authoring slides
 
 notebooks: $(STAMP)  ## Execute the notebooks and store their outputs (PATHS=… for some, FRESH=1 to replace all)
-	$(BIN)/python -m course_utils.notebooks store $(if $(FRESH),--fresh) $(PATHS)
+	$(BIN)/python -m authoring store $(if $(FRESH),--fresh) $(PATHS)
 
 lint: $(STAMP)  ## Check style and formatting
 	$(BIN)/python -m ruff check .
@@ -81,5 +81,5 @@ $(STAMP): requirements.txt constraints.txt pyproject.toml $(if $(WRONG),again)
 	@quiet=; [ -t 1 ] || quiet=--quiet; \
 	$(BIN)/python -m pip install --disable-pip-version-check $$quiet -r requirements.txt
 	@echo "Setting up the notebooks' kernel"
-	@$(BIN)/python -m course_utils.notebooks prepare
+	@$(BIN)/python -m course_utils prepare
 	@touch $(STAMP)

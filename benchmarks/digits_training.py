@@ -12,8 +12,7 @@ import time
 from statistics import mean, median
 
 from course_utils.data import load_digits
-from course_utils.progress import progress
-from course_utils.runtime import load_keras
+from course_utils.runtime import load_keras, progress
 
 EPOCHS, MOST_LOST = 10, 0.005
 FORMS = {

@@ -18,9 +18,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from course_utils.data import load_digits
-from course_utils.lesson_code import load_definitions
-from course_utils.progress import progress
-from course_utils.runtime import THREADS, load_keras
+from course_utils.notebooks import load_definitions
+from course_utils.runtime import THREADS, load_keras, progress
 
 NAMES = ["Adam", "build_layers", "cross_entropy", "forward", "train_epoch"]
 BATCHES, WIDTHS = (8, 32, 128, 512), (32, 128, 512, 2048)

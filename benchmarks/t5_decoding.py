@@ -20,13 +20,12 @@ from statistics import median
 import numpy as np
 
 from course_utils.data import load_phrases
-from course_utils.pretrained import load_translator
-from course_utils.progress import progress
-from course_utils.runtime import THREADS, load_keras, load_torch, load_transformers
+from course_utils.networks.pretrained import load_translator
+from course_utils.runtime import THREADS, load_keras, load_torch, load_transformers, progress
 
 load_keras(threads=2 if "--base" in sys.argv else 1)  # before anything else loads TensorFlow
-from course_utils.t5 import T5, T5Config, mask_bias  # noqa: E402
-from course_utils.t5_folder import named_weights  # noqa: E402
+from course_utils.networks.t5 import T5, T5Config, mask_bias  # noqa: E402
+from course_utils.networks.t5_folder import named_weights  # noqa: E402
 from course_utils.weights import verified_path  # noqa: E402
 
 LOOPS = 100  # how often a part runs in one call, so that the call itself does not count

@@ -181,7 +181,7 @@ def main():
     forms = [form for form in FORMS if compiler or not form.startswith(("PyTorch, c", "transformers, c"))]
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} cores, a load of {load:.1f} before the start; C++ compiler: {bool(compiler)}")
-    from course_utils.progress import progress
+    from course_utils.runtime import progress
 
     runs = [{form: start_form(form, options.steps) for form in forms} for _ in progress(range(options.repeats))]
     for task in TASKS:

@@ -8,7 +8,7 @@ if sys.version_info < (3, 11):  # older ones could not read the modules that fol
         ".venv if there is one, and make it again, for example with: python3.12 -m venv .venv" % sys.version_info[:2]
     )
 
-from course_utils import runtime  # noqa: E402, F401  settles how threads wait, before any engine is there
+from course_utils import moved, runtime  # noqa: E402, F401  runtime settles how threads wait, before any engine loads
 
 __all__ = ["__version__"]
 __version__ = "0.1.0"

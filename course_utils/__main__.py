@@ -4,44 +4,54 @@ python -m course_utils        check packages, memory, disk and weights, and try 
                               (half a minute); exit status 0 means ready
 python -m course_utils lab    open JupyterLab on chapter 4, in copies of your own (folder work/);
                               what follows goes to JupyterLab, such as --no-browser or --port=8889
+python -m course_utils copy [FOLDER]    make or update the copies alone
+python -m course_utils prepare          set up the kernel of this Python environment
 """
 
 import argparse
 import signal
 import sys
+from pathlib import Path
 
 from course_utils.install_check import check
-from course_utils.notebooks import NotebookError, open_lab
+from course_utils.lab import copy_for_learners, open_lab, prepare
+from course_utils.notebooks import NotebookError
 
 
 def main(arguments=None):
-    """Run the command `check` (the default) or `lab`; return 0 when all went well."""
+    """Run one of the commands, `check` if none is given; return 0 when all went well."""
     parser = argparse.ArgumentParser(
         prog="python -m course_utils", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", nargs="?", choices=("check", "lab"), default="check")
+    parser.add_argument("command", nargs="?", choices=("check", "lab", "copy", "prepare"), default="check")
     options, others = parser.parse_known_args(arguments)
-    if others and options.command != "lab":
+    if len(others) > {"lab": len(others), "copy": 1}.get(options.command, 0):
         parser.error(f"unrecognized arguments: {' '.join(others)}")
     sys.stdout.reconfigure(errors="replace")  # some Windows consoles have few letters
-    if options.command == "lab":
-        return _open_lab(others)
     try:
-        return check()
-    except KeyboardInterrupt:
-        print("\nStopped: nothing was decided.", file=sys.stderr)
-        return 130
-
-
-def _open_lab(arguments):
-    before = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for JupyterLab, which asks before it stops
-    try:
-        return open_lab(arguments=arguments)
+        return _run(options.command, others)
     except (NotebookError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    finally:
-        signal.signal(signal.SIGINT, before)
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+
+
+def _run(command, others):
+    if command == "check":
+        return check()
+    if command == "lab":
+        before = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for JupyterLab, which asks before it stops
+        try:
+            return open_lab(arguments=others)
+        finally:
+            signal.signal(signal.SIGINT, before)
+    if command == "copy":
+        print("\n".join(copy_for_learners(Path(others[0]).absolute() if others else "work")))
+    else:
+        prepare()
+    return 0
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import importlib
 import importlib.resources
 import importlib.util
 import warnings
@@ -13,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from course_utils.checks import check_path, check_texts
-from course_utils.fetch import fetch
-from course_utils.profile import current_profile
+from course_utils.runtime import current_profile
+from course_utils.weights import fetch
 
 __all__ = [
     "DataError",
@@ -22,10 +23,12 @@ __all__ = [
     "Photo",
     "Phrase",
     "Phrases",
+    "SpokenSentence",
     "load_digits",
     "load_photo",
     "load_photos",
     "load_phrases",
+    "load_spoken_sentences",
 ]
 
 MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
@@ -395,3 +398,23 @@ def load_phrases():
         "written for the course",
         "CC BY 4.0",
     )
+
+
+@dataclass(frozen=True)
+class SpokenSentence:
+    """One of the course's sentences to be spoken: numbers are written in words, so that the text is what is said."""
+
+    topic: str
+    text: str
+
+
+def load_spoken_sentences():
+    """Load the course's 40 sentences for speech, six or so for each topic; CC BY 4.0.
+
+    Returns
+    -------
+    tuple of SpokenSentence
+    """
+    file = importlib.resources.files("course_utils") / "files" / "spoken_sentences.csv"
+    with file.open(encoding="utf-8", newline="") as lines:
+        return tuple(SpokenSentence(row["topic"], row["text"]) for row in csv.DictReader(lines))

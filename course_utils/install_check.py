@@ -24,7 +24,7 @@ import urllib.request
 from pathlib import Path
 
 from course_utils.notebooks import NOTEBOOKS, ROOT
-from course_utils.profile import current_profile
+from course_utils.runtime import current_profile
 from course_utils.weights import status
 
 __all__ = ["check"]
@@ -291,7 +291,7 @@ def _last_line(output):
 
 def _translate():
     from course_utils import runtime
-    from course_utils.pretrained import load_translator
+    from course_utils.networks.pretrained import load_translator
 
     for step, load in (
         ("loading TensorFlow", runtime.load_keras),
@@ -308,7 +308,7 @@ def _translate():
 
 def _name_photograph():
     from course_utils.data import load_photos
-    from course_utils.pretrained import load_image_classifier
+    from course_utils.networks.pretrained import load_image_classifier
 
     print("loading the image classifier", flush=True)
     classifier = load_image_classifier()
@@ -318,7 +318,9 @@ def _name_photograph():
 
 
 def _write_speech():
-    from course_utils.speech import load_recogniser, normalise_text, speak
+    from course_utils.speech.recogniser import load_recogniser
+    from course_utils.speech.synthesiser import speak
+    from course_utils.speech.words import normalise_text
 
     print("speaking a sentence", flush=True)
     samples = speak(SPOKEN)

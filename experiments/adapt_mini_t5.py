@@ -16,9 +16,9 @@ import numpy as np
 from pretraining_text import exact_match, split_numbers, torch, train
 from safetensors.torch import save_file
 
-from course_utils.lesson_code import load_definitions
-from course_utils.pretrained import load_translator
-from course_utils.sweeps import append_rows, read_sweep, start_sweep
+from course_utils.networks.pretrained import load_translator
+from course_utils.notebooks import load_definitions
+from course_utils.tables import append_rows, read_sweep, start_sweep
 from course_utils.weights import MODELS_FOLDER, verified_path
 
 RANK, PAIRS, STEPS, EVERY, RATES, CHOOSER = 8, 3000, 300, 100, (3e-3, 1e-2), 100

@@ -15,8 +15,7 @@ import platform
 import time
 
 from course_utils.library_text import encode_text, load_library_text
-from course_utils.runtime import load_torch
-from course_utils.small_models import (
+from course_utils.networks.small_models import (
     CONTEXT,
     LANGUAGE_BATCH,
     bits_per_character,
@@ -24,7 +23,8 @@ from course_utils.small_models import (
     count_parameters,
     train_language_model,
 )
-from course_utils.sweeps import append_rows, start_sweep
+from course_utils.runtime import load_torch
+from course_utils.tables import append_rows, start_sweep
 
 BUDGETS = (1e10, 3e10, 1e11, 3e11, 1e12, 3e12)  # floating-point operations
 # width, layers, heads

@@ -17,7 +17,7 @@ from sklearn.neural_network import MLPClassifier
 
 from course_utils.corruptions import add_noise, shift_images
 from course_utils.data import load_digits
-from course_utils.sweeps import append_rows, start_sweep
+from course_utils.tables import append_rows, start_sweep
 
 SIZES = (60, 120, 250, 500, 1000, 2000, 4000)
 UPDATES, BATCH = 3000, 32

@@ -17,9 +17,9 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from course_utils.data import load_digits
-from course_utils.efficientnet import load_efficientnet_lite0
+from course_utils.networks.efficientnet import load_efficientnet_lite0
 from course_utils.runtime import load_keras
-from course_utils.sweeps import append_rows, read_sweep, start_sweep
+from course_utils.tables import append_rows, read_sweep, start_sweep
 
 keras = load_keras(threads=1)
 

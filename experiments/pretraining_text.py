@@ -18,9 +18,9 @@ import time
 import numpy as np
 from num2words import num2words
 
-from course_utils.pretrained import load_translator
+from course_utils.networks.pretrained import load_translator
 from course_utils.runtime import load_torch
-from course_utils.sweeps import append_rows, read_sweep, start_sweep
+from course_utils.tables import append_rows, read_sweep, start_sweep
 from course_utils.weights import verified_path
 
 torch = load_torch(threads=1)

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from course_utils.pretrained import load_image_classifier
-from course_utils.progress import progress
+from course_utils.networks.pretrained import load_image_classifier
+from course_utils.runtime import progress
 
 RESULT = Path(__file__).resolve().parent / "results" / "image_classifier_imagenet_sample.csv"
 DATA = "1,000 ImageNet photographs, one a class (github.com/EliSchwartz/imagenet-sample-images)"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sacrebleu.metrics import BLEU, CHRF
 
-from course_utils.translator import Translator
+from course_utils.networks.translator import Translator
 
 ROOT = Path(__file__).resolve().parent.parent
 LANGUAGES = {"French": "fr", "German": "de"}

@@ -13,14 +13,14 @@ import platform
 import time
 
 from course_utils.data import load_digits
-from course_utils.runtime import load_torch
-from course_utils.small_models import (
+from course_utils.networks.small_models import (
     build_digit_network,
     count_parameters,
     score_digit_network,
     train_digit_network,
 )
-from course_utils.sweeps import append_rows, start_sweep
+from course_utils.runtime import load_torch
+from course_utils.tables import append_rows, start_sweep
 
 UPDATES = 1000
 WIDTHS, DEPTHS, DEPTHS_WIDTH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024), (0, 2, 3, 4, 6, 8), 64

@@ -15,8 +15,7 @@ import platform
 import time
 
 from course_utils.library_text import encode_text, load_library_text
-from course_utils.runtime import load_torch
-from course_utils.small_models import (
+from course_utils.networks.small_models import (
     CONTEXT,
     LANGUAGE_BATCH,
     LANGUAGE_MODELS,
@@ -25,7 +24,8 @@ from course_utils.small_models import (
     count_parameters,
     train_language_model,
 )
-from course_utils.sweeps import append_rows, start_sweep
+from course_utils.runtime import load_torch
+from course_utils.tables import append_rows, start_sweep
 
 UPDATES, EVERY = 600, 100
 VALIDATION, TEST = slice(0, 4_000), slice(4_000, 12_000)

@@ -10,15 +10,13 @@ run again: delete the CSV to start afresh.
 import os
 import platform
 
-from course_utils.progress import progress
-from course_utils.speech import (
-    add_noise,
-    join_sentences,
-    load_recogniser,
-    load_spoken_sentences,
-    word_errors,
-)
-from course_utils.sweeps import append_rows, start_sweep
+from course_utils.data import load_spoken_sentences
+from course_utils.runtime import progress
+from course_utils.speech.recogniser import load_recogniser
+from course_utils.speech.samples import add_noise
+from course_utils.speech.synthesiser import join_sentences
+from course_utils.speech.words import word_errors
+from course_utils.tables import append_rows, start_sweep
 
 VOICES = ("en-gb", "en-gb-x-rp", "en-gb-scotland", "en-us", "en-us-nyc", "en-029", "en-gb+f1", "en-us+f1")
 NOISES, LEVELS = ("hiss", "second speaker"), (20, 10, 0)  # dB

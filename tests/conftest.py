@@ -6,7 +6,7 @@ import socket
 import pytest
 from hypothesis import settings
 
-from course_utils.notebooks import execution_environment
+from authoring.store import execution_environment
 
 os.environ.update(execution_environment())
 settings.register_profile("course", deadline=None, derandomize=True, max_examples=50)

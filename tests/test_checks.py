@@ -18,13 +18,13 @@ from course_utils.checks import (
 )
 from course_utils.corruptions import add_noise, shift_images
 from course_utils.fitting import doubling_time, fit_power_law
-from course_utils.small_models import (
+from course_utils.networks.small_models import (
     build_digit_network,
     build_language_model,
     train_digit_network,
     train_language_model,
 )
-from course_utils.speech import add_noise as add_noise_to_speech
+from course_utils.speech.samples import add_noise as add_noise_to_speech
 
 NO_WHOLE_NUMBER = [None, "", "abc", "1", [], [1], {}, 1.0, 1.5, float("nan"), float("inf"), True, np.array([1]), 1j]
 RAGGED = [[1], [1, 2]]

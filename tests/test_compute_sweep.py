@@ -4,9 +4,9 @@ import importlib.util
 
 import pytest
 
+from course_utils.networks.small_models import CONTEXT, LANGUAGE_BATCH, build_language_model, count_parameters
 from course_utils.notebooks import ROOT
-from course_utils.small_models import CONTEXT, LANGUAGE_BATCH, build_language_model, count_parameters
-from course_utils.sweeps import read_sweep
+from course_utils.tables import read_sweep
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,7 @@ import scipy.stats
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from course_utils.lesson_code import load_definitions
-from course_utils.notebooks import NOTEBOOKS, read_notebook
+from course_utils.notebooks import NOTEBOOKS, load_definitions, read_notebook
 from course_utils.runtime import load_keras, load_torch, load_transformers
 
 CHAPTER = "03_core_algorithms"

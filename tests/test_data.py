@@ -19,9 +19,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from course_utils import data, fetch
+from course_utils import data
+from course_utils import weights as fetch
 from course_utils.data import DataError, load_digits, load_photo, load_photos, load_phrases
-from course_utils.image_classifier import load_class_names
+from course_utils.networks.image_classifier import load_class_names
 from course_utils.weights import sha256_of
 
 SPLIT = "e7ce08cf8285993d6aba6c3e855979f5a140e703e324e7e93de8391ddf5f4eb9"  # test images and labels, in order

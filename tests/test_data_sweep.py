@@ -6,7 +6,7 @@ import importlib.util
 import pytest
 
 from course_utils.notebooks import NOTEBOOKS, ROOT, read_notebook
-from course_utils.sweeps import read_sweep
+from course_utils.tables import read_sweep
 
 SCRIPT = ROOT / "experiments" / "data_sweep.py"
 LESSON = NOTEBOOKS / "01_background.ipynb"

@@ -10,7 +10,8 @@ from threading import Event, Thread
 
 import pytest
 
-from course_utils import fetch, weights
+from course_utils import weights
+from course_utils import weights as fetch
 from course_utils.notebooks import ROOT
 from course_utils.weights import WeightsError
 
@@ -55,7 +56,9 @@ def slow_server():
 def test_a_fetch_that_is_killed_leaves_no_file_under_the_final_name(slow_server, tmp_path):
     environment = {**os.environ, "KERAS_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     call = f"fetch('Weights', '{slow_server.url}/file.bin', 'models', '0' * 64, 'small', '', RuntimeError)"
-    process = subprocess.Popen([sys.executable, "-c", f"from course_utils.fetch import fetch; {call}"], env=environment)
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"from course_utils.weights import fetch; {call}"], env=environment
+    )
     assert slow_server.sent.wait(300)
     process.kill()
     process.wait()

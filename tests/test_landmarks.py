@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from course_utils.landmarks import MODALITIES, load_landmark_models
+from course_utils.tables import MODALITIES, load_landmark_models
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,10 @@
 import nbformat
 import pytest
 
+from authoring.store import sanitise
 from course_utils.evidence import Settled, claim, load_claims, read_box
 from course_utils.ledger import read_ledger
-from course_utils.notebooks import NOTEBOOKS, NotebookError, read_notebook, sanitise
+from course_utils.notebooks import NOTEBOOKS, NotebookError, read_notebook
 
 
 def test_every_claim_is_settled_exactly_once():

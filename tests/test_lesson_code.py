@@ -1,10 +1,9 @@
-"""Tests of course_utils.lesson_code: the code that tests and benchmarks take out of a notebook is the lesson's own."""
+"""Tests of course_utils.notebooks: the code that tests and benchmarks take out of a notebook is the lesson's own."""
 
 import nbformat
 import pytest
 
-from course_utils.lesson_code import load_definitions
-from course_utils.notebooks import NotebookError
+from course_utils.notebooks import NotebookError, load_definitions
 
 
 @pytest.fixture

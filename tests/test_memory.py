@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from course_utils import pretrained
 from course_utils.memory import say_memory
+from course_utils.networks import pretrained
+from course_utils.networks.translator import Translator
 from course_utils.runtime import load_keras, load_torch
-from course_utils.translator import Translator
 from course_utils.weights import WeightsError
 
 NONE = 10**16  # numbers that fit into no memory
@@ -59,7 +59,7 @@ def test_translating_says_memory(monkeypatch):
 
 
 def test_generating_says_memory():
-    from course_utils.t5 import T5, T5Config
+    from course_utils.networks.t5 import T5, T5Config
 
     model = T5(T5Config(vocab_size=20, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_decoder_layers=1, num_heads=2))
     with pytest.raises(MemoryError, match="not enough memory to generate. Give fewer rows, fewer beams or fewer new"):

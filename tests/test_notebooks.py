@@ -6,9 +6,10 @@ import re
 
 import pytest
 
+from authoring.rules import check, check_course
 from course_utils.evidence import load_claims
 from course_utils.exercises import NOT_YET, RIGHT
-from course_utils.notebooks import NOTEBOOKS, ROOT, check, check_course, list_notebooks, read_notebook
+from course_utils.notebooks import NOTEBOOKS, ROOT, list_notebooks, read_notebook
 
 
 @pytest.mark.parametrize("path", list_notebooks(), ids=lambda path: path.relative_to(NOTEBOOKS).as_posix())

@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 from course_utils.notebooks import NOTEBOOKS, ROOT, read_notebook
-from course_utils.sweeps import read_sweep
+from course_utils.tables import read_sweep
 
 LESSON = NOTEBOOKS / "02_core_concepts.ipynb"
 LABELS = (1, 3, 10, 30, 100, 300)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_utils.profile import PROFILES, current_profile
+from course_utils.runtime import PROFILES, current_profile
 
 
 def test_offline_is_the_default(monkeypatch):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_utils.progress import keras_progress, progress
+from course_utils.runtime import keras_progress, progress
 
 
 @pytest.fixture(params=["on", "off", ""])

@@ -9,9 +9,13 @@ import sys
 
 import pytest
 
-from course_utils.notebooks import ROOT, find_machine_paths
+from authoring.rules import find_machine_paths
+from course_utils.notebooks import ROOT, list_notebooks, read_notebook
 
-MODULES = sorted((ROOT / "course_utils").glob("*.py"))
+MODULES = sorted(path for folder in ("course_utils", "authoring") for path in (ROOT / folder).rglob("*.py"))
+MODULES = [
+    path for path in MODULES if "files" not in path.parts and (path.name != "__init__.py" or path.parent.parent == ROOT)
+]
 HEAVY = ("tensorflow", "keras", "torch", "transformers", "sklearn", "skimage", "matplotlib")
 REGISTRY_HOST = re.compile(r"(?:files\.)?pythonhosted\.org|(?:test\.)?pypi\.(?:org|python)/|conda\.anaconda\.org")
 PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.]*")
@@ -52,15 +56,46 @@ def test_importing_the_package_loads_nothing_heavy():
 
 def test_no_module_loads_a_heavy_package():
     needs_tensorflow = {"t5", "decoding"}
-    names = [path.stem for path in MODULES if not path.stem.startswith("__") and path.stem not in needs_tensorflow]
-    assert not imported_after("\n".join(f"import course_utils.{name}" for name in names)) & {*HEAVY}
+    paths = [path for path in MODULES if not path.stem.startswith("__") and path.stem not in needs_tensorflow]
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths]
+    assert not imported_after("\n".join(f"import {name}" for name in names)) & {*HEAVY}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def imports_of(path):
+    """Return the packages of the project that a file, or a notebook's code, imports."""
+    texts = [path.read_text(encoding="utf-8")] if path.suffix == ".py" else []
+    if path.suffix == ".ipynb":
+        texts = [cell.source for cell in read_notebook(path).cells if cell.cell_type == "code"]
+    found = "\n".join(texts)
+    return set(
+        re.findall(r"^\s*(?:from|import)\s+(authoring|course_utils|tests|benchmarks|experiments)\b", found, re.M)
+    )
+
+
+@pytest.mark.parametrize("path", [*MODULES, *list_notebooks()], ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_the_rule_of_the_house(path):
+    """Lessons import course_utils, which never imports authoring; authoring makes the course."""
+    allowed = {"course_utils", "authoring"} if path.is_relative_to(ROOT / "authoring") else {"course_utils"}
+    assert imports_of(path) <= allowed
+
+
+def test_no_two_modules_import_one_another():
+    imported = {}
+    for path in MODULES:
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        own = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.level == 0]
+        names = {f"{node.module}.{alias.name}" for node in own for alias in node.names} | {node.module for node in own}
+        imported[module] = {name for name in names if name.startswith(("course_utils.", "authoring."))} - {module}
+    circles = [(a, b) for a in imported for b in imported[a] if a in imported.get(b, ())]
+    assert circles == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_module_has_docstrings_and_names_what_is_public(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     assert ast.get_docstring(tree)
-    if path.stem == "__main__":
+    if path.stem in ("__init__", "__main__"):
         return
     public = [ast.literal_eval(node.value) for node in tree.body if _assigns_all(node)]
     assert len(public) == 1, "expected one __all__"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from course_utils.notebooks import ROOT
-from course_utils.sweeps import read_comments, read_sweep
+from course_utils.tables import read_comments, read_sweep
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ from itertools import product
 
 import pytest
 
-from course_utils.small_models import LANGUAGE_MODELS
-from course_utils.sweeps import RESULTS, append_rows, read_comments, read_sweep, start_sweep
+from course_utils.networks.small_models import LANGUAGE_MODELS
+from course_utils.tables import RESULTS, append_rows, read_comments, read_sweep, start_sweep
 
 HEAD, COLUMNS = ["# command: python x.py", "# seeds: 0, 1"], ["task", "size", "error", "note"]
 

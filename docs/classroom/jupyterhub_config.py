@@ -30,8 +30,8 @@ c.PAMAuthenticator.admin_groups = {"instructors"}  # may start and stop seats at
 START = f"""
 umask 077
 ulimit -d {KERNEL_GB * GB // 1024}
-{sys.executable} -m course_utils.notebooks prepare
-{sys.executable} -m course_utils.notebooks copy ~/work > /dev/null
+{sys.executable} -m course_utils prepare
+{sys.executable} -m course_utils copy ~/work > /dev/null
 exec {sys.executable} -m jupyterhub.singleuser "$@"
 """
 c.JupyterHub.spawner_class = "localprocess"

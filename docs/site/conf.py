@@ -1,4 +1,4 @@
-"""Settings of the course's site; `python -m course_utils.website` calls Sphinx with them."""
+"""Settings of the course's site; `python -m authoring.site` calls Sphinx with them."""
 
 project = "Large models, measured"
 author = "the authors of Large models, measured"
@@ -16,7 +16,7 @@ nb_mime_priority_overrides = [("html", "text/markdown", 5)]
 
 myst_enable_extensions = ["amsmath", "deflist", "dollarmath"]
 myst_heading_anchors = 4
-myst_heading_slug_func = "course_utils.website.heading_anchor"
+myst_heading_slug_func = "authoring.site.heading_anchor"
 
 html_theme = "sphinx_book_theme"
 html_title = project

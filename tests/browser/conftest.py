@@ -102,7 +102,7 @@ def lab():
     arguments += ["--LabApp.expose_app_in_browser=True"]
     arguments += [] if os.name == "nt" or os.geteuid() else ["--allow-root"]
     name = folder.relative_to(ROOT).as_posix()
-    code = f"from course_utils.notebooks import open_lab; open_lab(arguments={arguments!r}, destination={name!r})"
+    code = f"from course_utils.lab import open_lab; open_lab(arguments={arguments!r}, destination={name!r})"
     learner = {name: value for name, value in os.environ.items() if name != "COURSE_PROGRESS"}
     SHOTS.mkdir(parents=True, exist_ok=True)
     with open(SHOTS / "jupyterlab.log", "wb") as log:

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from course_utils import website
+from authoring import site as website
 from course_utils.notebooks import NOTEBOOKS, list_notebooks, read_notebook
 
 CHAPTERS = [path.stem for path in list_notebooks() if path.parent == NOTEBOOKS]

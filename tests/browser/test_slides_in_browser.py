@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_utils import slides
+from authoring import slides
 from course_utils.notebooks import NOTEBOOKS, list_notebooks
 
 CHAPTERS = [path.stem for path in list_notebooks() if path.parent == NOTEBOOKS]

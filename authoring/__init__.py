@@ -1,0 +1,1 @@
+"""What makes the course: stored notebooks and their rules, the site, the slides, what learners hand in."""

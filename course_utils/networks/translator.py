@@ -1,0 +1,228 @@
+"""Translate English sentences with a T5 from a folder in Hugging Face format."""
+
+import dataclasses
+import itertools
+from pathlib import Path
+
+from course_utils.checks import check_count
+from course_utils.memory import CLOSE, say_memory
+from course_utils.networks.t5_folder import REPLACE, read_t5_folder
+from course_utils.runtime import load_torch, load_transformers, progress
+from course_utils.weights import CONNECT_SECONDS, WeightsError, ask_within
+
+__all__ = ["BEAMS", "LONGEST", "Translator"]
+
+LONGEST = 256  # tokens of one sentence, its prefix included
+BATCH_TOKENS = 2048  # tokens that one batch holds as input, padding included, once for each beam
+BEAMS = 16  # most beams
+FILES = ("config.json", "model.safetensors", "tokenizer.json")  # what a T5 in Hugging Face format needs at least
+OFFLINE = "To work offline with mini-T5, unset COURSE_PROFILE."
+
+
+class Translator:
+    """Translate lists of English sentences.
+
+    Parameters
+    ----------
+    model : transformers.T5ForConditionalGeneration
+        Float32 model, in evaluation mode.
+    tokenizer : transformers.PreTrainedTokenizerBase
+    targets : tuple of str
+        Languages that the model was trained for; the task prefix is `translate English to {target}: `.
+    name, source, licence : str
+        What the weights are, where they come from, and what they may be used for.
+    """
+
+    def __init__(self, model, tokenizer, targets, name, source, licence):
+        self.model, self.tokenizer = model, tokenizer
+        self.targets, self.name, self.source, self.licence = tuple(targets), name, source, licence
+
+    def __repr__(self):
+        return f"Translator({self.name}: {self.model.num_parameters():,} parameters, to {', '.join(self.targets)})"
+
+    @classmethod
+    def from_folder(cls, folder, targets, name, source, licence):
+        """Load model and tokenizer from a local folder, in float32, never from the network.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Holds a T5 in Hugging Face format: config.json, model.safetensors and tokenizer.json.
+        targets, name, source, licence
+            As for the class.
+
+        Raises
+        ------
+        FileNotFoundError
+            When the folder or one of its files is missing.
+        WeightsError
+            When a file is damaged or does not belong to a T5; the message names it.
+        """
+        config, tensors = read_t5_folder(folder)
+        transformers, torch = load_transformers(), load_torch()
+        sizes = dataclasses.asdict(config) | {"eos_token_id": list(config.end_tokens) or None}
+        sizes.pop("tied_head")
+        config = transformers.T5Config(**sizes)
+        tokenizer = _load_tokenizer(Path(folder), config)
+        state = {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
+        model = transformers.T5ForConditionalGeneration.from_pretrained(
+            None, config=config, state_dict=state, dtype=torch.float32
+        )
+        model.generation_config = transformers.GenerationConfig.from_model_config(config)
+        return cls(model, tokenizer, targets, name, source, licence)
+
+    @classmethod
+    def from_hub(cls, identifier, targets, name, source, licence):
+        """Load model and tokenizer from the Hugging Face hub's cache, fetching them first where they are missing.
+
+        Parameters
+        ----------
+        identifier : str
+            The model's name on the hub, such as google-t5/t5-base.
+        targets, name, source, licence
+            As for the class.
+
+        Raises
+        ------
+        WeightsError
+            When the hub is switched off, does not answer within `course_utils.weights.CONNECT_SECONDS`, or the files
+            could not be fetched or loaded.
+        """
+        load_transformers()
+        import huggingface_hub as hub
+
+        if not all(isinstance(hub.try_to_load_from_cache(identifier, file), str) for file in FILES):
+            if hub.is_offline_mode():
+                raise WeightsError(
+                    f"{identifier}: it is not in the cache, and the environment variable HF_HUB_OFFLINE, which the "
+                    f"offline profile sets, forbids to fetch it. Restart the kernel without the variable. {OFFLINE}"
+                )
+            url = hub.hf_hub_url(identifier, FILES[0])
+            try:
+                ask_within(CONNECT_SECONDS, lambda: hub.get_hf_file_metadata(url, timeout=CONNECT_SECONDS))
+                hub.snapshot_download(identifier, allow_patterns=["*.json", "model.safetensors"])
+            except Exception as error:
+                raise WeightsError(
+                    f"{identifier}: the model could not be fetched from the Hugging Face hub ({url}): "
+                    f"{type(error).__name__}: {error}. {OFFLINE}"
+                ) from error
+        folder = Path(hub.try_to_load_from_cache(identifier, FILES[0])).parent
+        return cls.from_folder(folder, targets, name, source, licence)
+
+    def prefix(self, target):
+        """Return the task prefix of a target language; a `ValueError` names the languages there are."""
+        if target not in self.targets:
+            raise ValueError(f"target: found {target!r}, expected one of {', '.join(self.targets)}.")
+        return f"translate English to {target}: "
+
+    @say_memory("translate", f"Translate with fewer beams, or a smaller limit of tokens. {CLOSE}")
+    def translate(self, sentences, target="French", beams=1, max_new_tokens=None):
+        """Translate a list of English sentences.
+
+        Parameters
+        ----------
+        sentences : list of str
+            Any number of them, of at most `LONGEST` tokens each, prefix included. Line breaks and repeated spaces count
+            as one space.
+        target : str
+            Language to translate into, one of `self.targets`.
+        beams : int
+            1 decodes greedily; 2 to 16 keep that many hypotheses at each step.
+        max_new_tokens : int, optional
+            Where each translation is cut, in tokens, 1 to 512. When not given: 10 plus twice the tokens of the sentence
+            and its prefix, rounded up to a multiple of 8.
+
+        Returns
+        -------
+        list of str
+            Translations, in the order of the sentences. Which other sentences stand in the list does not change one,
+            except where rounding decides between two tokens that are equally likely.
+
+        Raises
+        ------
+        TypeError
+            When `sentences` is no list of strings.
+        ValueError
+            When the list or a sentence is empty, a sentence is too long, or another argument is out of its range.
+        """
+        torch = load_torch()
+        prefix = self.prefix(target)
+        _check_sentences(sentences)
+        check_count("beams", beams, most=BEAMS)
+        if max_new_tokens is not None:
+            check_count("max_new_tokens", max_new_tokens, most=2 * LONGEST)
+        rows = self.tokenizer([prefix + " ".join(s.split()) for s in sentences])["input_ids"]
+        for position, row in enumerate(rows):
+            if len(row) > LONGEST:
+                raise ValueError(
+                    f"sentences[{position}]: found {len(row)} tokens, at most {LONGEST} are allowed. "
+                    "Split the text into sentences: the model translates one sentence at a time."
+                )
+        results = [""] * len(rows)
+        batches = _batches_by_length(rows, beams)
+        for batch in progress(batches, description=f"translate to {target}") if len(batches) > 1 else batches:
+            padded = self.tokenizer.pad({"input_ids": [rows[i] for i in batch]}, return_tensors="pt")
+            limit = max_new_tokens or 2 * _rounded_length(rows[batch[0]]) + 10
+            with torch.inference_mode():
+                output = self.model.generate(**padded, num_beams=beams, do_sample=False, max_new_tokens=limit)
+            for i, text in zip(batch, self.tokenizer.batch_decode(output, skip_special_tokens=True), strict=True):
+                results[i] = text
+        return results
+
+
+def _rounded_length(row):
+    return -(-len(row) // 8) * 8
+
+
+def _batches_by_length(rows, beams):
+    """List batches of positions, longest rows first: of one rounded length and `BATCH_TOKENS` tokens of input each.
+
+    Equal rounded lengths keep padding small, and make the limit of the output a matter of the sentence alone.
+    """
+    batches = []
+    order = sorted(range(len(rows)), key=lambda position: -len(rows[position]))
+    for length, group in itertools.groupby(order, key=lambda position: _rounded_length(rows[position])):
+        group, size = list(group), max(1, BATCH_TOKENS // (length * beams))
+        batches += [group[start : start + size] for start in range(0, len(group), size)]
+    return batches
+
+
+def _load_tokenizer(folder, config):
+    """Load the tokenizer, and try it: what it writes must be tokens of the model."""
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        raise FileNotFoundError(f"folder: found no file {file.name} in {str(folder)!r}. {REPLACE}")
+    try:
+        tokenizer = load_transformers().AutoTokenizer.from_pretrained(
+            folder, config=config, local_files_only=True, trust_remote_code=False
+        )
+        row = tokenizer(["translate English to French: Hello."])["input_ids"][0]
+        tokenizer.batch_decode(tokenizer.pad({"input_ids": [row, row[:1]]})["input_ids"], skip_special_tokens=True)
+        largest = max(*row, *tokenizer.get_vocab().values())
+    except Exception as error:
+        raise WeightsError(
+            f"folder: {file} or tokenizer_config.json does not describe a tokenizer: {type(error).__name__}: {error}. "
+            f"{REPLACE}"
+        ) from error
+    if largest >= config.vocab_size:
+        raise WeightsError(
+            f"folder: {file} knows the token {largest}, expected at most {config.vocab_size - 1}, for config.json says "
+            f"vocab_size {config.vocab_size}. {REPLACE}"
+        )
+    return tokenizer
+
+
+def _check_sentences(sentences):
+    if isinstance(sentences, str) or not isinstance(sentences, (list, tuple)):
+        raise TypeError(
+            f"sentences: found {type(sentences).__name__}, expected a list of strings. For one, write [sentence]."
+        )
+    if not sentences:
+        raise ValueError("sentences: found an empty list, expected at least one sentence.")
+    for position, sentence in enumerate(sentences):
+        if not isinstance(sentence, str):
+            raise TypeError(f"sentences[{position}]: found {type(sentence).__name__} {sentence!r}, expected a string.")
+        if not sentence.strip():
+            raise ValueError(f"sentences[{position}]: found an empty string, expected a sentence. Leave it out.")
+        if any("\ud800" <= character <= "\udfff" for character in sentence):
+            raise ValueError(f"sentences[{position}]: found a broken character in {sentence!r}. Read it as UTF-8.")

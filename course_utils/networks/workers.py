@@ -1,0 +1,246 @@
+"""Train the document's network on several worker processes at once, and never leave one of them running.
+
+Each worker is a process of its own (`python -m course_utils.networks.workers`), with a part of every batch;
+TensorFlow's MultiWorkerMirroredStrategy adds up their gradients. They talk over this machine's own addresses only.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from course_utils.checks import check_count
+from course_utils.notebooks import ROOT
+
+__all__ = ["Training", "WorkerError", "run_trainings", "run_workers"]
+
+MOST = 4  # workers; each needs about half a gigabyte
+SECONDS = 120
+
+
+class WorkerError(RuntimeError):
+    """A worker ended with an error, or did not end in time; the message holds the last lines that it wrote."""
+
+
+class Training(NamedTuple):
+    """What to train: neurons of a hidden layer, digits in an update (over all workers), and number of updates."""
+
+    width: int = 128
+    batch: int = 64
+    updates: int = 40
+
+
+def run_workers(workers, updates=40, batch=64, width=128, seconds=SECONDS):
+    """Do one training on so many workers at the same time; the arguments are those of `Training`, see `run_trainings`.
+
+    Returns
+    -------
+    dict
+        What the first worker measured.
+    """
+    return run_trainings(workers, [Training(width, batch, updates)], seconds)[0]
+
+
+def run_trainings(workers, trainings, seconds=SECONDS):
+    """Train on so many workers at the same time, and return what the first one measured.
+
+    The network is the document's (784 inputs, two hidden layers, 10 classes), on the course's digits, from the same
+    first weights however many workers there are. However this function is left, no worker goes on running.
+
+    Parameters
+    ----------
+    workers : int
+        1 to 4 processes.
+    trainings : sequence of Training
+        Done one after another by the same processes, as their start is what takes longest; at least one.
+    seconds : float
+        How long the workers may take in all.
+
+    Returns
+    -------
+    list of dict
+        For each training: `losses` (of each update), `update_ms` (median of an update), `gradient_ms` (of it without
+        the exchange between workers, measured on its own), `exchange_ms` (adding up numbers as many as the parameters,
+        on its own), `parameters`.
+
+    Raises
+    ------
+    ValueError
+        When an argument is out of range.
+    WorkerError
+        When a worker fails, or they take longer than `seconds`.
+    """
+    if check_count("workers", workers) > MOST:
+        raise ValueError(f"workers: found {workers}, expected at most {MOST}: each needs half a gigabyte of memory.")
+    if not trainings or not all(isinstance(training, Training) for training in trainings):
+        raise ValueError(
+            f"trainings: found {trainings!r}, expected at least one Training(width=…, batch=…, updates=…)."
+        )
+    for training in trainings:
+        check_count("width", training.width)
+        if check_count("batch", training.batch) % workers:
+            raise ValueError(f"batch: found {training.batch}, which {workers} workers cannot share equally.")
+        if check_count("updates", training.updates) < 2:
+            raise ValueError(f"updates: found {training.updates}, expected at least 2: the first one compiles.")
+    addresses = [f"127.0.0.1:{port}" for port in _free_ports(workers)]
+    with tempfile.TemporaryDirectory() as folder, _processes(addresses, trainings, Path(folder)) as processes:
+        ends = time.monotonic() + seconds
+        while any(process.poll() is None for process in processes):
+            _raise_failure(processes, Path(folder))
+            if time.monotonic() > ends:
+                raise WorkerError(f"worker 0 took longer than {seconds} s. {_last_lines(Path(folder), 0)}")
+            time.sleep(0.02)
+        _raise_failure(processes, Path(folder))
+        return json.loads((Path(folder) / "0.json").read_text(encoding="utf-8"))
+
+
+def _raise_failure(processes, folder):
+    for number, process in enumerate(processes):
+        if process.poll():
+            why = f"worker {number} ended with status {process.returncode}"
+            raise WorkerError(f"{why}. {_last_lines(folder, number)}")
+
+
+@contextlib.contextmanager
+def _processes(addresses, trainings, folder):
+    """Start the workers, each in a session of its own, and kill all of them in the end, whatever happened."""
+    processes = []
+    try:
+        for index in range(len(addresses)):
+            cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+            command = [
+                sys.executable,
+                "-m",
+                "course_utils.networks.workers",
+                json.dumps(trainings),
+                f"{folder / str(index)}.json",
+            ]
+            with open(folder / f"{index}.log", "wb") as log:
+                process = subprocess.Popen(
+                    command,
+                    env={**os.environ, "TF_CONFIG": json.dumps(cluster), "TF_CPP_MIN_LOG_LEVEL": "3"},
+                    stdin=subprocess.PIPE,  # is never written to: it closes when we die, and then the worker ends
+                    stdout=log,
+                    stderr=log,
+                    cwd=ROOT,
+                    start_new_session=True,  # an interrupt of the notebook reaches us, and we end the workers
+                )
+            processes.append(process)
+        yield processes
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                if hasattr(os, "killpg"):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
+                else:
+                    process.kill()
+            process.wait()
+            process.stdin.close()
+
+
+def _free_ports(count):
+    """Return so many ports of this machine that nobody listens on."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for opened in sockets:
+            opened.bind(("127.0.0.1", 0))
+        return [opened.getsockname()[1] for opened in sockets]
+
+
+def _last_lines(folder, number, count=8):
+    lines = (folder / f"{number}.log").read_text(encoding="utf-8", errors="replace").splitlines()[-count:]
+    return "\n".join(["It wrote last:", *lines])
+
+
+def _work(trainings, output):
+    """Be one worker: train with the others, and let the first write what it measured."""
+    threading.Thread(target=_end_with_the_notebook, daemon=True).start()
+    from course_utils.data import load_digits
+    from course_utils.runtime import load_keras
+
+    load_keras(threads=1)
+    import tensorflow as tf
+
+    strategy, digits = tf.distribute.MultiWorkerMirroredStrategy(), load_digits()
+    found = [_train(strategy, digits, training) for training in trainings]
+    if strategy.cluster_resolver.task_id == 0:
+        Path(output).write_text(json.dumps(found), encoding="utf-8")
+
+
+def _end_with_the_notebook():
+    os.read(0, 1)  # returns when the process that started us is gone
+    os._exit(1)
+
+
+def _train(strategy, digits, training):
+    """Train one network, and return what `run_trainings` promises."""
+    import numpy as np
+    import tensorflow as tf
+
+    index, count = strategy.cluster_resolver.task_id, strategy.num_replicas_in_sync
+    images, labels = digits.train_images.reshape(-1, 784), digits.train_labels.astype(np.int32)
+    random, sizes = np.random.default_rng(0), (784, training.width, training.width, 10)
+    with strategy.scope():
+        weights = []
+        for n, m in zip(sizes[:-1], sizes[1:], strict=True):
+            limit = np.sqrt(6 / (n + m))
+            weights += [tf.Variable(random.uniform(-limit, limit, (n, m)).astype(np.float32)), tf.Variable(tf.zeros(m))]
+
+    def gradients_of(x, y):
+        with tf.GradientTape() as tape:
+            h = tf.nn.relu(x @ weights[0] + weights[1])
+            logits = tf.nn.relu(h @ weights[2] + weights[3]) @ weights[4] + weights[5]
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
+            loss = tf.reduce_sum(losses) / training.batch
+        return loss, tape.gradient(loss, weights)
+
+    def update(x, y):
+        loss, gradients = gradients_of(x, y)
+        gradients = tf.distribute.get_replica_context().all_reduce("sum", gradients)
+        for variable, gradient in zip(weights, gradients, strict=True):
+            variable.assign_sub(0.1 * gradient)
+        return loss
+
+    @tf.function
+    def train(x, y):
+        return strategy.reduce("sum", strategy.run(update, (x, y)), axis=None)
+
+    @tf.function
+    def compute_only(x, y):
+        return strategy.run(lambda x, y: gradients_of(x, y)[1], (x, y))
+
+    @tf.function
+    def exchange_only():
+        return strategy.run(lambda: tf.distribute.get_replica_context().all_reduce("sum", [v * 1.0 for v in weights]))
+
+    share, losses, spent = training.batch // count, [], {"update_ms": [], "gradient_ms": [], "exchange_ms": []}
+    order = random.permutation(len(images))
+    for number in range(training.updates):
+        rows = np.take(order, range(number * training.batch, (number + 1) * training.batch), mode="wrap")
+        mine = rows[index * share : (index + 1) * share]
+        x, y = tf.constant(images[mine]), tf.constant(labels[mine])
+        for name, call in (
+            ("update_ms", lambda: train(x, y)),
+            ("gradient_ms", lambda: compute_only(x, y)),
+            ("exchange_ms", exchange_only),
+        ):
+            start = time.perf_counter()
+            result = call()
+            if name == "update_ms":
+                losses.append(float(result))
+            spent[name].append(1000 * (time.perf_counter() - start))
+    found = {name: float(np.median(values[1:])) for name, values in spent.items()}
+    return found | {"losses": losses, "parameters": sum(int(np.prod(variable.shape)) for variable in weights)}
+
+
+if __name__ == "__main__":
+    _work([Training(*values) for values in json.loads(sys.argv[1])], sys.argv[2])

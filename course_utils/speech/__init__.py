@@ -1,0 +1,1 @@
+"""Spoken sentences: samples, what speaks them, what writes them down, and the words that it gets wrong."""

@@ -1,0 +1,159 @@
+"""Handle sound as samples: float32, one channel, about -1 to 1, 16,000 a second (`SAMPLE_RATE`)."""
+
+import importlib
+import importlib.resources
+import importlib.util
+import wave
+
+import numpy as np
+
+from course_utils.checks import check_array, check_path, check_seed, is_number
+
+__all__ = ["SAMPLE_RATE", "SpeechError", "add_noise", "load_wav", "resample"]
+
+SAMPLE_RATE = 16_000  # samples a second, what Whisper was trained on
+PACKAGES = {  # what is imported: what is installed
+    "espeakng_loader": "espeakng-loader==0.2.4",
+    "faster_whisper": "faster-whisper==1.2.1",
+    "jiwer": "jiwer==4.0.0",
+    "num2words": "num2words==0.5.14",
+    "scipy": "scipy==1.17.1",
+}
+
+
+class SpeechError(RuntimeError):
+    """A package that speech needs is missing, or the synthesiser did not do its work."""
+
+
+def resample(samples, rate):
+    """Bring samples to `SAMPLE_RATE`, through a low-pass filter where the rate falls.
+
+    Parameters
+    ----------
+    samples : array (n,)
+        One channel.
+    rate : int
+        Samples a second, from 4,000 to 192,000.
+
+    Returns
+    -------
+    float32 array (about n * SAMPLE_RATE / rate,)
+
+    Raises
+    ------
+    ValueError
+        When the samples are empty, not finite or not one row, or the rate is out of range.
+    """
+    samples = check_samples("samples", samples)
+    if not isinstance(rate, int | np.integer) or not 4_000 <= rate <= 192_000:
+        raise ValueError(f"rate: found {rate!r}, expected an integer from 4,000 to 192,000 samples a second.")
+    if rate == SAMPLE_RATE:
+        return samples
+    divisor = int(np.gcd(rate, SAMPLE_RATE))
+    import_package("scipy")
+    signal = importlib.import_module("scipy.signal")
+    return signal.resample_poly(samples, SAMPLE_RATE // divisor, int(rate) // divisor).astype(np.float32)
+
+
+def add_noise(samples, snr_db, seed=0, noise=None):
+    """Add noise at a signal-to-noise ratio that holds exactly over the whole of the samples.
+
+    The ratio compares mean squares, in decibels: 20 dB is noise with a hundredth of the speech's power, 0 dB with the
+    same power.
+
+    Parameters
+    ----------
+    samples : array (n,)
+        Speech, not silent.
+    snr_db : float
+        Decibels from -60 to 120, or infinity for no noise.
+    seed : int
+        For white noise: Gaussian, each sample on its own.
+    noise : array (m,), optional
+        Another sound to add instead, repeated or cut to n samples.
+
+    Returns
+    -------
+    float32 array (n,)
+        May go beyond -1 to 1; the recogniser does not mind.
+
+    Raises
+    ------
+    ValueError
+        When the ratio is not such a number, or speech or noise is silent, empty, not finite or not one row.
+    """
+    samples = check_samples("samples", samples)
+    if not is_number(snr_db) or not (-60 <= snr_db <= 120 or snr_db == np.inf):
+        raise ValueError(f"snr_db: found {snr_db!r}, expected -60 to 120 decibels, or infinity for no noise.")
+    if noise is None:
+        noise = np.random.default_rng(check_seed(seed)).standard_normal(len(samples))
+    else:
+        noise = np.resize(check_samples("noise", noise), len(samples)).astype(np.float64)
+    powers = [np.mean(np.square(part, dtype=np.float64)) for part in (samples, noise)]
+    for name, power in zip(("samples", "noise"), powers, strict=True):
+        if power == 0:
+            raise ValueError(f"{name}: found silence, for which there is no signal-to-noise ratio.")
+    if snr_db == np.inf:
+        return samples.copy()
+    scale = np.sqrt(powers[0] / powers[1] / 10 ** (snr_db / 10))
+    return (samples + scale * noise).astype(np.float32)
+
+
+def load_wav(path):
+    """Load a .wav file of whole-number samples, mix its channels and bring it to `SAMPLE_RATE`.
+
+    Returns
+    -------
+    float32 array (n,)
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        When it is not a .wav file of 8, 16, 24 or 32 bits, or holds no sample.
+    """
+    path = check_path("path", path)
+    if not path.is_file():
+        raise FileNotFoundError(f"path: there is no file {path}.")
+    try:
+        with wave.open(str(path), "rb") as file:
+            width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
+            content = file.readframes(file.getnframes())
+    except (wave.Error, EOFError) as error:
+        raise ValueError(
+            f"path: {path.name} is no .wav file that Python's wave module can read ({error}). "
+            "Save it as WAV, 16-bit PCM."
+        ) from error
+    values = np.frombuffer(content[: len(content) // (width * channels) * width * channels], np.uint8)
+    values = values.reshape(-1, width)
+    if width == 1:
+        samples = (values[:, 0].astype(np.float32) - 128) / 128
+    else:
+        padded = np.zeros((len(values), 4), np.uint8)
+        padded[:, 4 - width :] = values  # little-endian: the most significant byte is the last
+        samples = padded.view("<i4")[:, 0].astype(np.float32) / 2**31
+    return resample(samples.reshape(-1, channels).mean(axis=1), rate)
+
+
+def check_samples(name, samples):
+    """Return samples as a float32 array (n,), or raise an error that names the argument."""
+    array = check_array(name, samples)
+    if array.ndim != 1 or not array.size:
+        raise ValueError(
+            f"{name}: found shape {array.shape}, expected one row of samples, shape (n,). Mix channels first."
+        )
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ValueError(
+            f"{name}: found {array.dtype}, expected floats, about -1 to 1. Divide 16-bit samples by 32768."
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: found NaN or infinity at {int(np.argmin(np.isfinite(array)))}, expected numbers.")
+    return array.astype(np.float32, copy=False)
+
+
+def import_package(name):
+    """Import a package that speech needs, or raise the error that says how to get it."""
+    if importlib.util.find_spec(name) is None:
+        raise SpeechError(f"{name}: the package is not installed. Run: pip install {PACKAGES[name]}")
+    return importlib.import_module(name)

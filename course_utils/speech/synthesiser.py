@@ -1,0 +1,256 @@
+"""Speak texts with eSpeak NG, a small synthesiser."""
+
+import _ctypes
+import contextlib
+import ctypes
+import os
+import re
+import tempfile
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+
+from course_utils.checks import check_texts, is_number
+from course_utils.speech.samples import PACKAGES, SAMPLE_RATE, SpeechError, import_package, resample
+
+__all__ = ["Clip", "join_sentences", "speak", "voices"]
+
+LONGEST_TEXT = 2_000  # characters of one text
+LONGEST_SPEECH = 300  # seconds of one text; eSpeak NG 1.52 does not come to an end on some strings of dots
+SPEECH_SOURCE = "spoken by eSpeak NG (package espeakng-loader 0.2.4)"
+SPEECH_LICENCE = "the course's own sentences, CC BY 4.0; eSpeak NG itself is under GPL-3.0-or-later"
+_LONGEST_DATA_PATH = 150  # eSpeak NG keeps the path of its data in 160 bytes
+_LOCK = threading.Lock()  # the library has one state for the whole process
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Sentences spoken one after another: `samples` float32 (n,), `rate` in Hz, `text` all that is said."""
+
+    samples: np.ndarray
+    rate: int
+    text: str
+    sentences: tuple[str, ...]
+    voice: str
+    source: str
+    licence: str
+
+    @property
+    def seconds(self):
+        """Return how long the clip lasts."""
+        return len(self.samples) / self.rate
+
+
+def voices():
+    """Return the names of the synthesiser's voices, sorted, such as "en-gb" and "en-us".
+
+    A voice may carry a variant after a plus sign: "en-gb+f1" is the first female one.
+
+    Raises
+    ------
+    SpeechError
+        When the package espeakng-loader is missing or its library cannot be used.
+    """
+    with _LOCK, _synthesiser() as (library, _):
+        return tuple(sorted(_list_voices(library)))
+
+
+def speak(text, voice="en-gb", words_per_minute=150):
+    """Speak one text. The same arguments give the same samples, on the same machine, whatever was spoken before.
+
+    Parameters
+    ----------
+    text : str
+        What to say, at most 2,000 characters. Numbers and abbreviations are read as the synthesiser sees fit.
+    voice : str
+        One of `voices()`, optionally with a variant such as "+f1" (female) or "+m3" (male).
+        Variants with an echo (such as f2 and f3) may differ in small details from one process to the next.
+    words_per_minute : int
+        From 80 to 450.
+
+    Returns
+    -------
+    float32 array (n,)
+        Samples at `SAMPLE_RATE`, with the pause that the synthesiser leaves at the end.
+
+    Raises
+    ------
+    ValueError
+        When the text is empty, has no letter or digit, or is too long; when the voice or its variant is unknown;
+        when the speed is out of range.
+    SpeechError
+        When espeakng-loader is missing, or the synthesiser fails or does not come to an end.
+    """
+    if not isinstance(text, str) or not re.search(r"\w", text):
+        raise ValueError(f"text: found {text!r}, expected a string with at least one letter or digit.")
+    if len(text) > LONGEST_TEXT or "\0" in text:
+        raise ValueError(f"text: found {len(text):,} characters, expected at most {LONGEST_TEXT:,}, none of them NUL.")
+    if not isinstance(words_per_minute, int) or not 80 <= words_per_minute <= 450:
+        raise ValueError(f"words_per_minute: found {words_per_minute!r}, expected an integer from 80 to 450.")
+    pieces = []
+
+    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+    def collect(samples, count, events):
+        if samples and count > 0:
+            pieces.append(np.ctypeslib.as_array(samples, (count,)).copy())
+        return int(sum(map(len, pieces)) > LONGEST_SPEECH * rate)  # 1 stops the synthesiser
+
+    with _LOCK, _synthesiser() as (library, rate):
+        identifier = _identifier(library, voice)
+        library.espeak_SetSynthCallback(collect)
+        code = library.espeak_SetVoiceByName(identifier.encode())
+        code = code or library.espeak_SetParameter(1, words_per_minute, 0)
+        utterance = text.encode("utf-8") + b"\0"
+        code = code or library.espeak_Synth(utterance, ctypes.c_size_t(len(utterance)), 0, 1, 0, 0x1001, None, None)
+        code = code or library.espeak_Synchronize()
+    samples = np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
+    if code or not samples.any() or len(samples) > LONGEST_SPEECH * rate:
+        raise SpeechError(
+            f"text: the synthesiser could not speak {text[:60]!r} with the voice {voice} "
+            f"(code {code}, {len(samples) / rate:.0f} s of sound). Try another text or voice."
+        )
+    return resample(samples.astype(np.float32) / 32768, rate)
+
+
+def join_sentences(sentences, voice="en-gb", *, pause=0.3, longest=28.0, words_per_minute=150):
+    """Speak sentences and join them into clips of at most `longest` seconds, as few as possible and equally long.
+
+    Whisper always hears 30 seconds, filled up with silence, so a short clip costs its encoder as much as a long one.
+
+    Parameters
+    ----------
+    sentences : sequence of str
+        In the order in which they are spoken.
+    voice, words_per_minute
+        As in `speak`.
+    pause : float
+        Seconds of silence added after each sentence.
+    longest : float
+        Seconds, at most 30.
+
+    Returns
+    -------
+    list of Clip
+
+    Raises
+    ------
+    ValueError
+        When there is no sentence, one is longer than `longest`, or an argument is out of range.
+    SpeechError
+        As in `speak`.
+    """
+    sentences = check_texts("sentences", sentences)
+    if not is_number(pause) or not 0 <= pause <= 5:
+        raise ValueError(f"pause: found {pause!r}, expected 0 to 5 seconds.")
+    if not is_number(longest) or not 1 <= longest <= 30:
+        raise ValueError(f"longest: found {longest!r}, expected 1 to 30 seconds.")
+    silence = np.zeros(round(pause * SAMPLE_RATE), np.float32)
+    spoken = [np.concatenate([speak(text, voice, words_per_minute), silence]) for text in sentences]
+    seconds = [len(samples) / SAMPLE_RATE for samples in spoken]
+    if max(seconds) > longest:
+        worst = int(np.argmax(seconds))
+        raise ValueError(
+            f"sentences[{worst}]: lasts {seconds[worst]:.1f} s, longer than longest={longest} s. Split it."
+        )
+    clips = []
+    for start, end in _cut_evenly(seconds, longest):
+        parts = tuple(sentences[start:end])
+        samples = np.concatenate(spoken[start:end])
+        clips.append(Clip(samples, SAMPLE_RATE, " ".join(parts), parts, voice, SPEECH_SOURCE, SPEECH_LICENCE))
+    return clips
+
+
+def _cut_evenly(seconds, longest):
+    """Cut a list of lengths into the fewest runs of at most `longest`; of those, make the shortest run the longest."""
+    best = {0: (0, 0.0, ())}  # sentences so far: (number of clips, minus the shortest clip, cuts)
+    for end in range(1, len(seconds) + 1):
+        options = []
+        for start in range(end - 1, -1, -1):
+            length = sum(seconds[start:end])
+            if length > longest:
+                break
+            clips, minus_shortest, cuts = best[start]
+            options.append((clips + 1, max(minus_shortest, -length) if clips else -length, (*cuts, (start, end))))
+        best[end] = min(options)
+    return best[len(seconds)][2]
+
+
+@contextlib.contextmanager
+def _synthesiser():
+    """Load eSpeak NG afresh, yield the library and its sample rate in Hz, and unload it.
+
+    A fresh copy, in 3 ms, because the library keeps the phase of its random-like wobble from one text to the next.
+    """
+    loader = import_package("espeakng_loader")
+    try:
+        library = ctypes.CDLL(loader.get_library_path())
+        data = loader.get_data_path()
+    except (OSError, RuntimeError) as error:
+        raise SpeechError(
+            f"espeakng_loader: its library cannot be loaded ({error}). "
+            f"Run: pip install --force-reinstall {PACKAGES['espeakng_loader']}"
+        ) from error
+    with contextlib.ExitStack() as stack:
+        if len(os.fsencode(data)) > _LONGEST_DATA_PATH:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            short = os.path.join(folder, "data")
+            os.symlink(data, short, target_is_directory=True)
+            data = short
+        rate = library.espeak_Initialize(2, 0, os.fsencode(data), 0x8000)  # hand samples over; do not exit on errors
+        if rate <= 0:
+            raise SpeechError(f"espeakng_loader: the synthesiser does not start with the data in {data} (code {rate}).")
+        try:
+            yield library, rate
+        finally:
+            library.espeak_Terminate()
+            unload = getattr(_ctypes, "dlclose", None) or _ctypes.FreeLibrary
+            unload(library._handle)
+
+
+class _Voice(ctypes.Structure):
+    """espeak_VOICE of eSpeak NG's speak_lib.h."""
+
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("languages", ctypes.c_void_p),
+        ("identifier", ctypes.c_char_p),
+        ("gender", ctypes.c_ubyte),
+        ("age", ctypes.c_ubyte),
+        ("variant", ctypes.c_ubyte),
+        ("reserved", ctypes.c_ubyte),
+        ("score", ctypes.c_int),
+        ("spare", ctypes.c_void_p),
+    ]
+
+
+def _list_voices(library, specification=None):
+    """Return {language code: identifier of the voice that speaks it best}, or {variant: identifier}."""
+    library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
+    listed = library.espeak_ListVoices(specification)
+    best, place = {}, 0
+    while listed[place]:
+        voice, address = listed[place].contents, listed[place].contents.languages
+        identifier = voice.identifier.decode().replace(os.sep, "/")
+        while address and (priority := ctypes.string_at(address, 1)[0]):  # a byte, a code, a zero; a zero ends the list
+            code = ctypes.string_at(address + 1)
+            name = identifier.split("/")[-1] if specification else code.decode()
+            best[name] = min(best.get(name, (256, "")), (priority, identifier))
+            address += len(code) + 2
+        place += 1
+    return {name: identifier for name, (_, identifier) in best.items()}
+
+
+def _identifier(library, voice):
+    """Return what eSpeak NG calls a voice such as "en-gb+f1"; it would itself ignore an unknown name."""
+    known = _list_voices(library)
+    language, plus, variant = voice.partition("+") if isinstance(voice, str) else (None, "", "")
+    if language not in known:
+        raise ValueError(f"voice: found {voice!r}, expected one of voices(), such as 'en-gb', 'en-us' or 'en-gb+f1'.")
+    if not plus:
+        return known[language]
+    wanted = _Voice(languages=ctypes.cast(ctypes.c_char_p(b"variant"), ctypes.c_void_p).value)
+    variants = _list_voices(library, ctypes.byref(wanted))
+    if variant not in variants:
+        raise ValueError(f"voice: found the variant {variant!r}, expected one of {', '.join(sorted(variants))}.")
+    return f"{known[language]}+{variant}"

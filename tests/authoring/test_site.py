@@ -1,0 +1,148 @@
+"""What the site is made of: one title a page, headings that JupyterLab's links reach, alternative texts, references."""
+
+import os
+import re
+import subprocess
+
+import nbformat
+import pytest
+
+from authoring import building
+from authoring import site as website
+from course_utils.notebooks import NOTEBOOKS, ROOT, NotebookError, list_notebooks, read_notebook
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site") / "sources"
+    website.stage(folder)
+    return folder
+
+
+def test_heading_anchor_is_jupyterlabs():
+    assert website.heading_anchor("1.8 May you believe it?") == "1.8-May-you-believe-it?"
+
+
+def test_parts_become_sections_of_one_title():
+    sources = ["# 1 · Title", "## Objectives", "# Part 1\n\ntext\n\n## 1.1 A\n\n```python\n# no heading\n```"]
+    sources += ["### Exercise", "# Part 2", "### Deep", "## Key points\n\n## References\n\n- X"]
+    assert website.level_headings(sources) == [
+        "# 1 · Title",
+        "## Objectives",
+        "## Part 1\n\ntext\n\n### 1.1 A\n\n```python\n# no heading\n```",
+        "#### Exercise",
+        "## Part 2",
+        "### Deep",
+        "## Key points\n\n## References\n\n- X",
+    ]
+    assert website.level_headings([]) == []
+
+
+@pytest.mark.parametrize("path", list_notebooks(), ids=lambda path: path.relative_to(NOTEBOOKS).as_posix())
+def test_staged_notebook_has_one_title_no_jumps_and_texts_for_its_pictures(staged, path):
+    notebook = nbformat.read(staged / path.relative_to(ROOT), as_version=4)
+    levels = [
+        len(marks)
+        for cell in notebook.cells
+        if cell.cell_type == "markdown"
+        for marks in re.findall(r"^(#+) ", re.sub(r"```.*?```", "", cell.source, flags=re.DOTALL), re.MULTILINE)
+    ]
+    assert levels.count(1) == 1 and levels[0] == 1
+    assert all(below - above <= 1 for above, below in zip(levels, levels[1:], strict=False))
+    for cell in notebook.cells:
+        if any(mime.startswith("image/") for o in cell.get("outputs", []) for mime in o.get("data", {})):
+            assert len(cell.metadata["mystnb"]["image"]["alt"]) > 12
+
+
+def test_figure_titles_are_read_from_what_the_cell_printed():
+    output = nbformat.v4.new_output("stream", text="a\nFigure: One thing\nb\nFigure: Another\n")
+    cell = nbformat.v4.new_code_cell("", outputs=[output])
+    assert website.figure_titles(cell) == ["One thing", "Another"]
+    assert website.figure_titles(nbformat.v4.new_markdown_cell("Figure: none")) == []
+
+
+def write_chapter(folder, name, references):
+    cell = nbformat.v4.new_markdown_cell("## Key points\n\n- no (2020). *Reference*\n\n## References\n\n" + references)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), folder / name)
+
+
+def test_references_are_merged_and_sorted_by_surname(tmp_path):
+    write_chapter(tmp_path, "01_a.ipynb", "- Z. Aa et al. (2020). *A Title.* [x](https://x.org)\n- Meta (2021a). *M.*")
+    write_chapter(
+        tmp_path, "02_b.ipynb", "- B. Öz, A. B (1999). *Z:\n  two lines.*\n- Z. Aa (2020). *A title* NeurIPS."
+    )
+    found = website.collect_references(tmp_path)
+    assert [entry.split(" (")[0] for entry, _ in found] == ["Z. Aa et al.", "Meta", "B. Öz, A. B"]
+    assert found[0][1] == ["01_a", "02_b"] and found[2][0].endswith("*Z: two lines.*")
+
+
+def test_every_reference_of_the_chapters_is_collected():
+    listed = 0
+    for path in list_notebooks():
+        if path.parent == NOTEBOOKS:
+            (cell,) = [c for c in read_notebook(path).cells if "## References" in c.source]
+            listed += len(re.findall(r"^- .*\(\d{4}", cell.source.split("## References")[1], re.MULTILINE))
+    collected = website.collect_references()
+    assert sum(len(chapters) for _, chapters in collected) == listed
+    assert len(collected) > 100
+
+
+def test_a_link_to_a_file_that_is_missing_stops_the_site(tmp_path, monkeypatch):
+    monkeypatch.setattr(website, "NOTEBOOKS", tmp_path)
+    with pytest.raises(NotebookError, match=r"README.md: links to models/nope.csv, and there is no such file"):
+        website._copy_linked("[data](models/nope.csv)", ROOT / "README.md", tmp_path)
+
+
+@pytest.mark.parametrize("link", ["../secret.txt", "docs/../../secret.txt", "{}/secret.txt", "shortcut.txt"])
+def test_a_link_to_a_file_outside_the_project_stops_the_site(tmp_path, monkeypatch, link):
+    course, site = tmp_path / "course", tmp_path / "site"
+    (course / "docs").mkdir(parents=True)
+    (tmp_path / "secret.txt").write_text("mine")
+    (course / "shortcut.txt").symlink_to(tmp_path / "secret.txt")
+    monkeypatch.setattr(website, "ROOT", course)
+    with pytest.raises(NotebookError, match=r"README.md: links to .*, and there is no such file in the project"):
+        website._copy_linked(f"[x]({link.format(tmp_path)})", course / "README.md", site)
+    assert not site.exists()
+
+
+def test_linked_files_of_the_project_go_with_the_site(tmp_path):
+    text = "[a](docs/site/conf.py) [b](https://example.org) [c](notebooks/01_background.ipynb#x) [d](#here)"
+    website._copy_linked(text, ROOT / "README.md", tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")] == ["docs/site/conf.py"]
+
+
+def test_pages_are_written_for_the_ledger_the_glossary_and_the_references(staged):
+    for name, words in (("ledger", "holds with a caveat"), ("glossary", "perplexity"), ("references", "arXiv")):
+        assert words in (staged / f"{name}.md").read_text(encoding="utf-8")
+    assert "notebooks/01_background.ipynb" in (staged / "chapters.txt").read_text(encoding="utf-8")
+
+
+def test_failing_sphinx_is_one_clear_error(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(building, "BUILD", tmp_path / "ünïcode")
+    monkeypatch.setattr(website, "stage", lambda destination: None)
+    monkeypatch.setattr(website, "package_folder", lambda name: None)
+    last = tmp_path / "ünïcode" / "site" / "index.html"
+    last.parent.mkdir(parents=True)
+    last.touch()
+    assert building.report(website.build) == 1
+    assert "error: Sphinx ended with" in capsys.readouterr().err
+    assert last.is_file()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_sphinx_without_memory_is_called_so(tmp_path, monkeypatch, capsys):
+    killed = ["-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]
+    run = subprocess.run
+    monkeypatch.setattr(website.subprocess, "run", lambda command: run([command[0], *killed]))
+    monkeypatch.setattr(building, "BUILD", tmp_path)
+    monkeypatch.setattr(website, "stage", lambda destination: None)
+    monkeypatch.setattr(website, "package_folder", lambda name: None)
+    assert building.report(website.build) == 1
+    assert capsys.readouterr().err.startswith("error: the system ended Sphinx. Most often memory ran out")
+
+
+def test_a_folder_that_holds_anything_is_left_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="destination: .* is not empty. Name a folder that is"):
+        website.stage(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

