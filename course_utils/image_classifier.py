@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from course_utils.checks import check_count
+from course_utils.memory import CLOSE, say_memory
 from course_utils.progress import progress
 
 __all__ = ["MAX_PIXELS", "ImageClassifier", "load_class_names"]
@@ -97,6 +99,7 @@ class ImageClassifier:
         """
         return self.scale(self.crop(images).astype(np.float32))
 
+    @say_memory("classify the photographs", CLOSE)
     def predict(self, images):
         """Give the probability of each class for each photograph.
 
@@ -129,8 +132,7 @@ class ImageClassifier:
         ValueError
             When `k` is not a whole number from 1 to 1000.
         """
-        if not isinstance(k, (int, np.integer)) or isinstance(k, bool) or not 1 <= k <= len(self.names):
-            raise ValueError(f"k: found {k!r}, expected a whole number from 1 to {len(self.names)}.")
+        check_count("k", k, most=len(self.names))
         probabilities = self.predict(images)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
         return [

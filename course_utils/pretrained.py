@@ -5,6 +5,7 @@ from pathlib import Path
 from course_utils.efficientnet import load_efficientnet_lite0
 from course_utils.fetch import check_hash, fetch
 from course_utils.image_classifier import ImageClassifier
+from course_utils.memory import CLOSE, say_memory
 from course_utils.profile import current_profile
 from course_utils.runtime import load_keras
 from course_utils.translator import Translator
@@ -21,6 +22,7 @@ T5_BASE_PARAMETERS = 222_903_552
 TARGETS = {"offline": ("French", "German"), "full": ("French", "German", "Romanian")}
 
 
+@say_memory("load the image classifier", CLOSE)
 def load_image_classifier(path=None):
     """Load the image classifier of the current profile.
 
@@ -51,6 +53,7 @@ def load_image_classifier(path=None):
     )
 
 
+@say_memory("load the translator", CLOSE)
 def load_translator(folder=None):
     """Load the translator of the current profile, in float32.
 

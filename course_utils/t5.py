@@ -8,7 +8,9 @@ positions (or, in an encoder, both), h heads; d_model, d_kv and d_ff are sizes t
 import functools
 import math
 
-from course_utils.decoding import beam_search, check_count, check_tokens, greedy_search, search_in_parts
+from course_utils.checks import check_count
+from course_utils.decoding import beam_search, check_tokens, greedy_search, search_in_parts
+from course_utils.memory import CLOSE, say_memory
 from course_utils.runtime import THREADS, load_keras
 from course_utils.t5_folder import T5Config, load_tensors, read_t5_folder
 
@@ -272,6 +274,7 @@ class T5(keras.Model):
         scores = tf.matmul(self.shared.embeddings, rows, transpose_b=True)  # transposes the smaller of the two
         return tf.reshape(tf.transpose(scores), (*_sizes(states)[:-1], self.config.vocab_size))
 
+    @say_memory("generate", f"Give fewer rows, fewer beams or fewer new tokens. {CLOSE}")
     def generate(
         self,
         input_ids,
@@ -347,6 +350,7 @@ class T5(keras.Model):
         return beam_search(step_beams, past, rows, beams, *ends)
 
     @classmethod
+    @say_memory("load the T5", CLOSE)
     def from_pretrained(cls, folder):
         """Load a T5 from a folder as transformers saves it: config.json and model.safetensors, cast to float32.
 

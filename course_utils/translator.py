@@ -1,12 +1,15 @@
 """Translate English sentences with a T5 from a folder in Hugging Face format."""
 
+import dataclasses
 import itertools
-import json
 from pathlib import Path
 
+from course_utils.checks import check_count
 from course_utils.fetch import CONNECT_SECONDS, ask_within
+from course_utils.memory import CLOSE, say_memory
 from course_utils.progress import progress
 from course_utils.runtime import load_torch, load_transformers
+from course_utils.t5_folder import REPLACE, read_t5_folder
 from course_utils.weights import WeightsError
 
 __all__ = ["BEAMS", "LONGEST", "Translator"]
@@ -15,7 +18,6 @@ LONGEST = 256  # tokens of one sentence, its prefix included
 BATCH_TOKENS = 2048  # tokens that one batch holds as input, padding included, once for each beam
 BEAMS = 16  # most beams
 FILES = ("config.json", "model.safetensors", "tokenizer.json")  # what a T5 in Hugging Face format needs at least
-REPLACE = "Give a folder as `save_pretrained` writes it."
 OFFLINE = "To work offline with mini-T5, unset COURSE_PROFILE."
 
 
@@ -58,36 +60,18 @@ class Translator:
         WeightsError
             When a file is damaged or does not belong to a T5; the message names it.
         """
-        folder = Path(folder)
-        _check_folder(folder)
+        config, tensors = read_t5_folder(folder)
         transformers, torch = load_transformers(), load_torch()
-        try:
-            model, report = transformers.AutoModelForSeq2SeqLM.from_pretrained(
-                folder,
-                dtype=torch.float32,
-                use_safetensors=True,
-                local_files_only=True,
-                ignore_mismatched_sizes=True,
-                output_loading_info=True,
-            )
-        except Exception as error:
-            raise WeightsError(
-                f"folder: {folder / 'config.json'} does not describe a T5: {type(error).__name__}: {error}. {REPLACE}"
-            ) from error
-        mismatched = {name for name, *_ in report["mismatched_keys"]}
-        if wrong := sorted(report["missing_keys"] | mismatched):
-            raise WeightsError(
-                f"folder: {folder / 'model.safetensors'} does not hold the weights that config.json describes: "
-                f"{len(wrong)} are missing or have another shape, such as {wrong[0]}. {REPLACE}"
-            )
-        try:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        except Exception as error:
-            raise WeightsError(
-                f"folder: {folder / 'tokenizer.json'} does not describe a tokenizer: {type(error).__name__}: {error}. "
-                f"{REPLACE}"
-            ) from error
-        return cls(model.eval(), tokenizer, targets, name, source, licence)
+        sizes = dataclasses.asdict(config) | {"eos_token_id": list(config.end_tokens) or None}
+        sizes.pop("tied_head")
+        config = transformers.T5Config(**sizes)
+        tokenizer = _load_tokenizer(Path(folder), config)
+        state = {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
+        model = transformers.T5ForConditionalGeneration.from_pretrained(
+            None, config=config, state_dict=state, dtype=torch.float32
+        )
+        model.generation_config = transformers.GenerationConfig.from_model_config(config)
+        return cls(model, tokenizer, targets, name, source, licence)
 
     @classmethod
     def from_hub(cls, identifier, targets, name, source, licence):
@@ -133,6 +117,7 @@ class Translator:
             raise ValueError(f"target: found {target!r}, expected one of {', '.join(self.targets)}.")
         return f"translate English to {target}: "
 
+    @say_memory("translate", f"Translate with fewer beams, or a smaller limit of tokens. {CLOSE}")
     def translate(self, sentences, target="French", beams=1, max_new_tokens=None):
         """Translate a list of English sentences.
 
@@ -165,9 +150,9 @@ class Translator:
         torch = load_torch()
         prefix = self.prefix(target)
         _check_sentences(sentences)
-        _check_count("beams", beams, BEAMS)
+        check_count("beams", beams, most=BEAMS)
         if max_new_tokens is not None:
-            _check_count("max_new_tokens", max_new_tokens, 2 * LONGEST)
+            check_count("max_new_tokens", max_new_tokens, most=2 * LONGEST)
         rows = self.tokenizer([prefix + " ".join(s.split()) for s in sentences])["input_ids"]
         for position, row in enumerate(rows):
             if len(row) > LONGEST:
@@ -204,32 +189,29 @@ def _batches_by_length(rows, beams):
     return batches
 
 
-def _check_folder(folder):
-    """Check that a folder holds a T5's files and that they can be read: transformers would not name the damaged one."""
-    from safetensors import SafetensorError, safe_open
-
-    for name in FILES:
-        if not (folder / name).is_file():
-            raise FileNotFoundError(
-                f"folder: found no file {name} in {str(folder)!r}, expected a T5 in Hugging Face format. {REPLACE}"
-            )
-    contents = {}
-    for file in sorted(folder.glob("*.json")):
-        try:
-            contents[file.name] = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise WeightsError(f"folder: {file} is damaged: {error}. {REPLACE}") from error
-    config = contents["config.json"]
-    kind = config.get("model_type") if isinstance(config, dict) else type(config).__name__
-    if kind != "t5":
-        raise WeightsError(
-            f"folder: {folder / 'config.json'} describes the model type {kind!r}, expected 't5'. {REPLACE}"
-        )
-    file = folder / "model.safetensors"
+def _load_tokenizer(folder, config):
+    """Load the tokenizer, and try it: what it writes must be tokens of the model."""
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        raise FileNotFoundError(f"folder: found no file {file.name} in {str(folder)!r}. {REPLACE}")
     try:
-        safe_open(file, framework="numpy").keys()
-    except SafetensorError as error:
-        raise WeightsError(f"folder: {file} is damaged: {error}. {REPLACE}") from error
+        tokenizer = load_transformers().AutoTokenizer.from_pretrained(
+            folder, config=config, local_files_only=True, trust_remote_code=False
+        )
+        row = tokenizer(["translate English to French: Hello."])["input_ids"][0]
+        tokenizer.batch_decode(tokenizer.pad({"input_ids": [row, row[:1]]})["input_ids"], skip_special_tokens=True)
+        largest = max(*row, *tokenizer.get_vocab().values())
+    except Exception as error:
+        raise WeightsError(
+            f"folder: {file} or tokenizer_config.json does not describe a tokenizer: {type(error).__name__}: {error}. "
+            f"{REPLACE}"
+        ) from error
+    if largest >= config.vocab_size:
+        raise WeightsError(
+            f"folder: {file} knows the token {largest}, expected at most {config.vocab_size - 1}, for config.json says "
+            f"vocab_size {config.vocab_size}. {REPLACE}"
+        )
+    return tokenizer
 
 
 def _check_sentences(sentences):
@@ -246,8 +228,3 @@ def _check_sentences(sentences):
             raise ValueError(f"sentences[{position}]: found an empty string, expected a sentence. Leave it out.")
         if any("\ud800" <= character <= "\udfff" for character in sentence):
             raise ValueError(f"sentences[{position}]: found a broken character in {sentence!r}. Read it as UTF-8.")
-
-
-def _check_count(name, value, most):
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise ValueError(f"{name}: found {value!r}, expected a whole number from 1 to {most}.")

@@ -141,6 +141,13 @@ def test_beam_search_equals_plain_lists(seed, beams, ends):
     assert tokens.numpy().tolist() == pad([tokens for _, tokens in expected])
 
 
+@pytest.mark.parametrize("beams", [1, 2, 5])
+def test_beam_search_asks_for_as_many_hypotheses_as_beams_at_each_position(beams):
+    model = ToyModel(seed=0)
+    beam_search(model.step, model.cache, 3, beams, START, (), PAD, 4)
+    assert model.seen == [(position, 3 * beams) for position in range(4)]
+
+
 def test_a_wider_beam_can_find_what_greedy_search_misses():
     gains = []
     for seed in range(12):

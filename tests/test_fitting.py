@@ -57,6 +57,12 @@ def test_a_power_law_predicts_its_own_formula():
     assert low < law.predict(50) < high
 
 
+def test_four_sizes_are_enough_and_may_be_small():
+    sizes = np.array([0.5, 1, 2, 4])
+    law = fit_power_law(sizes, np.tile(2 * sizes**-0.5, (2, 1)), resamples=20)
+    assert law.predict(sizes) == pytest.approx(2 * sizes**-0.5, rel=1e-3)
+
+
 def test_the_same_seed_gives_the_same_fit():
     first, second = (fit_power_law(SIZES, noisy_runs(0), resamples=20, seed=3) for _ in range(2))
     assert np.array_equal(first.samples, second.samples)

@@ -186,6 +186,29 @@ def test_an_epoch_predicts_each_token_once_and_differs_from_the_next(script, tin
     assert not (blocks == script.training_blocks(tiny["train"], 1)).all()
 
 
+def test_an_epoch_trains_on_every_block_the_short_last_batch_included(script, tiny, tmp_path, monkeypatch):
+    trainer, seen = script.Trainer(300), []
+    monkeypatch.setattr(trainer, "step", lambda blocks, factor: seen.append(blocks) or 1.0)
+    monkeypatch.setattr(trainer, "validate", lambda tokens: 1.0)
+    script.train(trainer, tiny, tmp_path, epochs=1, minutes=math.inf)
+    assert [len(blocks) for blocks in seen] == [8, 8, 7]
+    assert (script.torch.cat(seen) == script.training_blocks(tiny["train"], 0)).all()
+
+
+@pytest.mark.parametrize("name", ["train_mini_gpt", "train_mini_t5"])
+def test_the_learning_rate_rises_stays_and_falls_to_zero_but_not_below(script, name):
+    other = load_script(name)
+    rate = getattr(other, "schedule", None) or other.learning_rate
+    highest = 1 if name == "train_mini_gpt" else other.SETTINGS["learning_rate"]
+    warm, steps = other.SETTINGS["warmup_steps"], 10_000
+    fall = round(steps * (1 - other.SETTINGS["decay_share"]))
+    rates = np.array([rate(step, steps) for step in range(steps + 100)]) / highest  # a run may ask for fewer epochs
+    assert rates[0] == pytest.approx(1 / warm) and rates[warm - 1] == 1 and rates[warm - 2] < 1
+    assert rates[warm:fall].tolist() == [1] * (fall - warm)
+    assert rates[(fall + steps) // 2] == pytest.approx(0.5, abs=1e-3) and rates[steps - 1] > 0
+    assert rates[steps:].tolist() == [0] * 100
+
+
 @pytest.mark.parametrize("masked", [False, True])
 def test_a_resumed_run_goes_on_with_the_same_losses(script, tiny, tmp_path, masked):
     (tmp_path / "whole").mkdir()
