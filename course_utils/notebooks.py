@@ -63,7 +63,7 @@ MAX_CODE_LINES = 25
 MAX_SETUP_LINES = 10
 MAX_UNCOMPARED_CELLS = 2
 LARGEST_PORT = 65535
-LESSON_PARTS = ("Objectives", "Claims", "Key points", "References")
+LESSON_PARTS = ("Objectives", "Key points", "References")
 
 KEPT_CELL_METADATA = ("course", "jupyter", "slideshow", "tags")
 KERNEL_SPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}

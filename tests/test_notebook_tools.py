@@ -277,7 +277,6 @@ BROKEN = {
     ],
     "how many minutes": lambda notebook: code(notebook, 0).update(source=LESSON.replace("5 minutes", "")),
     "is not a title": lambda notebook: code(notebook, 0).update(source="Toy"),
-    "no heading 'Claims'": lambda notebook: code(notebook, 0).update(source=LESSON.replace("## Claims", "")),
     "MB, at most 1.5": lambda notebook: code(notebook, 0).update(source=LESSON + "x" * 1_500_000),
 }
 

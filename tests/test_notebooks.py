@@ -108,7 +108,7 @@ def planned_minutes(path):
     minutes, part, extra = {}, "opening", False
     for index, cell in enumerate(read_notebook(path).cells):
         if cell.cell_type == "code":
-            if not extra and not {"exercise", "exercise-check"} & set(cell.metadata.get("tags", [])):
+            if not extra and not {"exercise", "exercise-check", "hide-cell"} & set(cell.metadata.get("tags", [])):
                 drawn = any(mime.startswith("image/") for o in cell.outputs for mime in o.get("data", {}))
                 minutes[part] = minutes.get(part, 0) + len(cell.source.splitlines()) / 20 + 1 / 6 + drawn / 3
             continue
