@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SITE_STAMP := $(VENV)/.installed-site
+CHECKED := $(VENV)/.checked
 
 # What is wrong with the .venv that is here: its Python was uninstalled ("gone"), or it was made in another folder.
 WRONG := $(shell [ -f $(VENV)/pyvenv.cfg ] || exit 0; \
@@ -17,9 +18,12 @@ OFFLINE := HF_HUB_OFFLINE=1 COURSE_PROFILE=offline COURSE_PROGRESS=off TF_CPP_MI
 .DEFAULT_GOAL := help
 .PHONY: lab test test-browser site slides notebooks lint help again
 
-lab: $(STAMP)  ## Open JupyterLab on chapter 4, in copies of your own in work/ (PORT=…; ARGS=… goes to JupyterLab)
-	@$(BIN)/python -m course_utils
+lab: $(CHECKED)  ## Open JupyterLab on chapter 4, in copies of your own in work/ (PORT=…; ARGS=… goes to JupyterLab)
 	@$(BIN)/python -m course_utils lab $(if $(PORT),--port=$(PORT)) $(ARGS)
+
+$(CHECKED): $(STAMP)
+	@$(BIN)/python -m course_utils
+	@touch $(CHECKED)
 
 test: $(STAMP)  ## Test helpers, the notebooks' rules, and every stored output (strict nbval)
 	$(OFFLINE) $(BIN)/python -m pytest -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 120 \

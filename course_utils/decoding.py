@@ -12,8 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from course_utils.checks import check_count
+from course_utils.runtime import load_keras
 
-__all__ = ["beam_search", "check_count", "check_tokens", "greedy_search", "search_in_parts"]
+load_keras()
+import tensorflow as tf  # noqa: E402
+
+__all__ = ["beam_search", "check_tokens", "greedy_search", "search_in_parts"]
 
 NEVER = -1.0e9  # the score of what must not be chosen
 
@@ -44,8 +48,6 @@ def greedy_search(step, cache, rows, start_token, end_tokens, pad_token, max_new
     lengths : tensor of int32, shape (rows,)
         How many tokens each row has, its start and its end included; padding follows.
     """
-    import tensorflow as tf
-
     check_count("rows", rows), check_count("max_new_tokens", max_new_tokens)
     start = tf.fill([rows], start_token)
     places = tf.range(1 + max_new_tokens)
@@ -98,8 +100,6 @@ def beam_search(step, cache, rows, beams, start_token, end_tokens, pad_token, ma
         As long as its longest row, padded with `pad_token`.
     scores : tensor of float32, shape (rows,)
     """
-    import tensorflow as tf
-
     for name, value in {"rows": rows, "beams": beams, "max_new_tokens": max_new_tokens}.items():
         check_count(name, value)
     candidates = beams * max(2, 1 + len(end_tokens))  # so many cannot all have ended
@@ -183,23 +183,17 @@ def search_in_parts(search, input_ids, mask, pad_token, parts=1, multiple=1):
 
 
 def _loop(unfinished, advance, state, any_shape=True):
-    import tensorflow as tf
-
     state = tf.nest.map_structure(tf.convert_to_tensor, state)
     shapes = tf.nest.map_structure(lambda part: tf.TensorShape([None] * part.shape.rank), state) if any_shape else None
     return tf.while_loop(unfinished, advance, state, shape_invariants=shapes)
 
 
 def _is_in(tokens, end_tokens):
-    import tensorflow as tf
-
     return tf.reduce_any(tokens[..., None] == tf.constant(list(end_tokens), tf.int32), axis=-1)
 
 
 def _lengths(tokens, end_tokens):
     """Return how many tokens (rows, width) each row has, its start and its first end included."""
-    import tensorflow as tf
-
     ends = tf.cast(_is_in(tokens[:, 1:], end_tokens), tf.int32)
     return 1 + tf.reduce_sum(tf.cast(tf.cumsum(ends, axis=1, exclusive=True) == 0, tf.int32), axis=1)
 

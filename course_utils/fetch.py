@@ -3,6 +3,7 @@
 import hashlib
 import os
 import socket
+import tempfile
 import threading
 import urllib.request
 from pathlib import Path
@@ -39,28 +40,28 @@ def fetch(name, url, subfolder, file_hash, size, offline_alternative, error_clas
     ------
     error_class
         When the host does not answer within `CONNECT_SECONDS`, falls silent for `READ_SECONDS`, or the checksum is
-        wrong. A file that could not be fetched whole is not kept.
+        wrong. The file gets its name when it is whole and its checksum holds, so that no half file can have it.
     """
     cache = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     file = cache / subfolder / url.rsplit("/", 1)[-1]
-    if not file.is_file():
+    if file.is_file():
+        check_hash(name, file, file_hash, offline_alternative, error_class)
+    else:
         timeout = socket.getdefaulttimeout()
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             ask_within(CONNECT_SECONDS, lambda: _ask_for_header(url))
             socket.setdefaulttimeout(READ_SECONDS)
             get_file = load_keras().utils.get_file
-            file = Path(get_file(file.name, url, cache_dir=str(cache), cache_subdir=subfolder, file_hash=file_hash))
+            with tempfile.TemporaryDirectory(dir=file.parent, ignore_cleanup_errors=True) as aside:
+                os.replace(get_file(file.name, url, cache_dir=aside, cache_subdir="", file_hash=file_hash), file)
         except Exception as error:
-            if file.is_file():
-                file.unlink()
             raise error_class(
                 f"{name}: its file ({size}) could not be fetched from {url} into {file.parent}: "
                 f"{type(error).__name__}: {error}. {offline_alternative}"
             ) from error
         finally:
             socket.setdefaulttimeout(timeout)
-    check_hash(name, file, file_hash, offline_alternative, error_class)
     return file
 
 

@@ -6,6 +6,7 @@ the order, the log lines quiet and the threads few.
 """
 
 import contextlib
+import functools
 import importlib
 import importlib.util
 import os
@@ -39,8 +40,8 @@ def load_keras(threads=THREADS):
     Raises
     ------
     RuntimeError
-        When Keras is loaded on another backend, the environment variable `KERAS_BACKEND` asks for one, or TensorFlow
-        was imported by itself where triton has to come first.
+        When Keras is loaded on another backend, the environment variable `KERAS_BACKEND` asks for one, TensorFlow was
+        imported by itself where triton has to come first, or Keras refuses its settings file.
     """
     loaded = sys.modules.get("keras")
     backend = loaded.backend.backend() if loaded else os.environ.get("KERAS_BACKEND") or "tensorflow"
@@ -52,14 +53,33 @@ def load_keras(threads=THREADS):
     os.environ["KERAS_BACKEND"] = backend  # goes before what Keras's own settings file says
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     _load_triton()
-    if "tensorflow" not in sys.modules:
-        with _native_log_aside():
-            tensorflow = importlib.import_module("tensorflow")
-            tensorflow.get_logger().setLevel("ERROR")
-            tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
-            tensorflow.config.threading.set_inter_op_parallelism_threads(THREADS)
-            tensorflow.config.list_physical_devices()  # says in its log what it looks for and does not find
-    return importlib.import_module("keras")
+    try:
+        if "tensorflow" not in sys.modules:
+            with _native_log_aside():
+                tensorflow = importlib.import_module("tensorflow")
+                tensorflow.get_logger().setLevel("ERROR")
+                tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+                tensorflow.config.threading.set_inter_op_parallelism_threads(THREADS)
+                tensorflow.config.list_physical_devices()  # says in its log what it looks for and does not find
+        keras = importlib.import_module("keras")
+    except (AssertionError, AttributeError, TypeError, ValueError) as error:
+        file = os.path.join(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"), "keras.json")
+        raise RuntimeError(
+            f"TensorFlow and Keras do not load ({type(error).__name__}: {error}), most likely for what Keras's "
+            f"settings file {file} says. Delete that file and restart the kernel."
+        ) from error
+    _leave_settings_file()
+    return keras
+
+
+@functools.cache
+def _leave_settings_file():
+    """Give Keras its own defaults once, whatever its settings file says; what a notebook sets afterwards holds."""
+    settings = importlib.import_module("keras").config
+    settings.set_image_data_format("channels_last")
+    settings.set_floatx("float32")
+    settings.set_epsilon(1e-7)
+    settings.set_dtype_policy("float32")
 
 
 def _load_triton():

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from course_utils.decoding import check_count
+from course_utils.checks import check_count
 
 __all__ = ["Training", "WorkerError", "run_trainings", "run_workers"]
 

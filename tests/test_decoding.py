@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from course_utils.decoding import beam_search, check_count, check_tokens, greedy_search, search_in_parts
+from course_utils.checks import check_count
+from course_utils.decoding import beam_search, check_tokens, greedy_search, search_in_parts
 from course_utils.runtime import load_keras
 
 START, END, PAD = 0, 1, 2

@@ -1,7 +1,10 @@
 """The image classifier: weights, preprocessing, answers, errors, and the full profile without a network."""
 
 import hashlib
+import json
+import os
 import socket
+import subprocess
 import sys
 import threading
 import urllib.error
@@ -14,6 +17,7 @@ import pytest
 from course_utils import fetch, image_classifier, pretrained
 from course_utils.efficientnet import PARAMETERS, STAGES, build_efficientnet_lite0, port_weights, read_state_dict
 from course_utils.image_classifier import MAX_PIXELS, load_class_names
+from course_utils.notebooks import ROOT
 from course_utils.pretrained import load_image_classifier
 from course_utils.runtime import load_keras, load_torch
 from course_utils.weights import WeightsError
@@ -259,6 +263,45 @@ def test_offline_weights_are_checked_before_they_are_opened(monkeypatch, tmp_pat
     for path in (file, tmp_path):
         with pytest.raises(WeightsError, match="wrong checksum"):
             load_image_classifier(path)
+
+
+OTHER_SETTINGS = """
+import json, sys
+import numpy as np
+from course_utils.pretrained import load_image_classifier
+from course_utils.runtime import load_keras
+image = np.arange(240 * 230 * 3, dtype=np.uint32).reshape(240, 230, 3).astype(np.uint8)
+found = load_image_classifier().predict([image])[0].tolist()
+config = load_keras().config
+settings = [config.floatx(), config.epsilon(), config.image_data_format(), config.dtype_policy().name]
+config.set_image_data_format("channels_first")
+load_keras()
+print(json.dumps([found, settings, config.image_data_format()]))
+"""
+
+
+def run_with_settings(folder, **settings):
+    (folder / "keras.json").write_text(json.dumps(settings))
+    environment = {**os.environ, "KERAS_HOME": str(folder), "PYTHONPATH": str(ROOT), "COURSE_PROFILE": "offline"}
+    return subprocess.run([sys.executable, "-c", OTHER_SETTINGS], env=environment, capture_output=True, text=True)
+
+
+def test_kerass_settings_file_changes_nothing_but_a_notebooks_setting_holds(classifier, tmp_path):
+    result = run_with_settings(tmp_path, floatx="float16", epsilon=0.01, image_data_format="channels_first")
+    assert result.returncode == 0, result.stderr
+    found, settings, set_later = json.loads(result.stdout)
+    image = np.arange(240 * 230 * 3, dtype=np.uint32).reshape(240, 230, 3).astype(np.uint8)
+    np.testing.assert_allclose(found, classifier.predict([image])[0], atol=1e-6)
+    assert settings == ["float32", 1e-7, "channels_last", "float32"]
+    assert set_later == "channels_first"
+
+
+@pytest.mark.parametrize("settings", [{"floatx": "bfloat16"}, {"epsilon": "small"}])
+def test_a_settings_file_that_keras_refuses_is_named(settings, tmp_path):
+    result = run_with_settings(tmp_path, **settings)
+    assert result.returncode == 1
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("RuntimeError: ") and str(tmp_path / "keras.json") in last and "Delete that file" in last
 
 
 def test_weights_package_is_not_imported():

@@ -51,8 +51,8 @@ def test_importing_the_package_loads_nothing_heavy():
 
 
 def test_no_module_loads_a_heavy_package():
-    defines_keras_layers = {"t5"}
-    names = [path.stem for path in MODULES if not path.stem.startswith("__") and path.stem not in defines_keras_layers]
+    needs_tensorflow = {"t5", "decoding"}
+    names = [path.stem for path in MODULES if not path.stem.startswith("__") and path.stem not in needs_tensorflow]
     assert not imported_after("\n".join(f"import course_utils.{name}" for name in names)) & {*HEAVY}
 
 
@@ -162,7 +162,7 @@ def test_make_lab_sets_up_once_and_hands_on_what_it_is_told(make):
     assert found.returncode == 0 and "-m venv --clear .venv" in told
     assert told[-2:] == ["-m course_utils", "-m course_utils lab --port=8889 --allow-root --no-browser"]
     found, told = make("lab")
-    assert found.returncode == 0 and told == ["-m course_utils", "-m course_utils lab"]
+    assert found.returncode == 0 and told == ["-m course_utils lab"]  # checked once for each set-up
 
 
 @needs_make
@@ -194,4 +194,4 @@ def test_make_takes_a_venv_behind_a_link(make, tmp_path):
     make("lab")
     (tmp_path / "linked").symlink_to(make.folder)
     found, told = make("lab", folder=tmp_path / "linked")
-    assert found.returncode == 0 and told == ["-m course_utils", "-m course_utils lab"]
+    assert found.returncode == 0 and told == ["-m course_utils lab"]

@@ -11,8 +11,8 @@ SERVER_GB = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GB
 # What you may want to change ------------------------------------------------------------------------------------------
 
 ADDRESS = "http://127.0.0.1:8000"  # this machine only; README.md, "Open it to the room"
-SEATS = int((SERVER_GB - 2) / 1.5)  # measured: a seat in chapter 4 takes 1.3 GB
-KERNEL_GB = 3  # what one kernel may take; a chapter takes up to 2 GB
+SEATS = int((SERVER_GB - 2) / 1.5)  # measured: 0.8 GB a seat in chapter 4, 1.5 in the heaviest chapter
+KERNEL_GB = 3  # what one kernel may ask for; measured: chapters ask for up to 1.9
 IDLE_KERNEL_MINUTES = 60  # a kernel that runs nothing for so long is ended, and its memory is free again
 IDLE_SEAT_MINUTES = 120  # then the whole seat; the files stay
 
@@ -42,6 +42,7 @@ c.Spawner.start_timeout = c.Spawner.http_timeout = 300  # a whole room starts at
 c.Spawner.environment = {
     "JUPYTER_CONFIG_PATH": str(COURSE / "course_utils" / "files"),
     "JUPYTER_PREFER_ENV_PATH": "1",
+    "OMP_NUM_THREADS": "1",  # NumPy's; it would take every core. course_utils.runtime decides for the engines
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 c.Spawner.args = [

@@ -11,6 +11,7 @@ Removes what it made, and exits with 0 when all went well.
 import argparse
 import contextlib
 import grp
+import importlib.util
 import json
 import os
 import pwd
@@ -110,13 +111,13 @@ class Hub:
     def start(self, config=CONFIG):
         command = [*self.command, "-f", str(config)]
         self.process = subprocess.Popen(command, cwd=self.state, stdout=self.log, stderr=self.log)
-        wait_for(self.answers, 60, "the hub answers")
+        wait_for(self.answers, 120, "the hub answers")
 
     def answers(self):
         if self.process.poll() is not None:
             raise Problem(f"the hub ended with {self.process.returncode}")
-        with contextlib.suppress(requests.ConnectionError):
-            return requests.get(f"{self.url}/hub/health", timeout=5).ok
+        with contextlib.suppress(requests.ConnectionError, requests.Timeout):
+            return requests.get(f"{self.url}/hub/health", timeout=30).ok
 
     def stop(self):
         self.process.terminate()
@@ -356,21 +357,19 @@ def try_idle(hub, seat):
     expect(not seat.processes(), "then the idle seat")
 
 
-def check_environment():
+def check_environment(names):
     """Refuse to begin where the classroom cannot work, with what to do."""
     if os.geteuid() != 0:
         raise Problem("only root may make accounts: start this with sudo.")
+    for known in {account.pw_name for account in pwd.getpwall()} & set(names):
+        raise Problem(f"there is an account {known}. If no other run uses it: userdel --remove {known}")
+    if importlib.util.find_spec("jupyterhub") is None:
+        raise Problem(f"no JupyterHub: {sys.executable} -m pip install -r docs/classroom/requirements.txt")
     if shutil.which("configurable-http-proxy") is None:
         raise Problem("no configurable-http-proxy on the PATH: npm install --global configurable-http-proxy@5.3.0")
-    command = [
-        "setpriv",
-        "--reuid=65534",
-        "--regid=65534",
-        "--clear-groups",
-        sys.executable,
-        "-c",
-        "import course_utils",
-    ]
+    as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    code = f"import course_utils, sys; sys.exit(sys.base_prefix != {sys.base_prefix!r})"
+    command = [*as_nobody, sys.executable, "-c", code]
     if subprocess.run(command, cwd="/", capture_output=True).returncode:
         raise Problem(
             f"other accounts cannot run {sys.executable} (or what it links to: {Path(sys.executable).resolve()}). "
@@ -404,6 +403,11 @@ def try_classroom(hub, seats, cells):
         try_idle(hub, seat)
 
 
+def stop(number, _):
+    """Stop in order, so that what was made is removed."""
+    raise Problem(f"not done within {ALL_SECONDS} s" if number == signal.SIGALRM else "stopped from outside")
+
+
 def main():
     """Make the accounts, try the classroom, and remove the accounts again."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -411,18 +415,20 @@ def main():
     parser.add_argument("--cells", type=int, default=20, help="how many code cells of chapter 4 each seat runs")
     parser.add_argument("--port", type=int, default=18000, help="this port and the next two are used, on 127.0.0.1")
     options = parser.parse_args()
-    signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(Problem(f"not done within {ALL_SECONDS} s")))
+    signal.signal(signal.SIGALRM, stop)
+    signal.signal(signal.SIGTERM, stop)
     signal.alarm(ALL_SECONDS)
     try:
-        check_environment()
+        names = [f"course-try-{number}" for number in range(1, options.seats + 1)]
+        check_environment(names)
         with contextlib.ExitStack() as cleanup:
             state = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="classroom-")))
             for group in {"learners", "instructors"} - {known.gr_name for known in grp.getgrall()}:
                 subprocess.run(["groupadd", group], check=True)
                 cleanup.callback(subprocess.run, ["groupdel", group], check=True)
             hub, seats = Hub(state, options.port), []
-            for number in range(1, options.seats + 1):
-                seats.append(Seat(f"course-try-{number}", hub))
+            for name in names:
+                seats.append(Seat(name, hub))
                 cleanup.callback(seats[-1].remove)
             cleanup.callback(hub.stop_all)
             try:

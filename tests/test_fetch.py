@@ -1,0 +1,100 @@
+"""Fetching: nothing half done under a file's name, whole checksums, one error."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Event, Thread
+
+import pytest
+
+from course_utils import fetch, weights
+from course_utils.notebooks import ROOT
+from course_utils.weights import WeightsError
+
+WHOLE = b"weights " * 50_000
+
+
+class Half(BaseHTTPRequestHandler):
+    """Announce the whole file, send half of it, then say so and stay silent."""
+
+    def do_HEAD(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(WHOLE)))
+        self.end_headers()
+
+    def do_GET(self):
+        self.do_HEAD()
+        self.wfile.write(WHOLE[: len(WHOLE) // 2])
+        self.wfile.flush()
+        self.server.sent.set()
+        self.server.done.wait()
+
+    def log_message(self, *arguments):
+        pass
+
+
+def fetch_whole(url, name="file.bin"):
+    checksum = hashlib.sha256(WHOLE).hexdigest()
+    return fetch.fetch("Weights", f"{url}/{name}", "models", checksum, "small", "Do without.", WeightsError)
+
+
+@pytest.fixture
+def slow_server():
+    server = HTTPServer(("127.0.0.1", 0), Half)
+    server.sent, server.done, server.url = Event(), Event(), f"http://127.0.0.1:{server.server_port}"
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.done.set()
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_fetch_that_is_killed_leaves_no_file_under_the_final_name(slow_server, tmp_path):
+    environment = {**os.environ, "KERAS_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    call = f"fetch('Weights', '{slow_server.url}/file.bin', 'models', '0' * 64, 'small', '', RuntimeError)"
+    process = subprocess.Popen([sys.executable, "-c", f"from course_utils.fetch import fetch; {call}"], env=environment)
+    assert slow_server.sent.wait(300)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "models" / "file.bin").exists()
+
+
+def test_a_fetch_that_breaks_off_leaves_nothing(slow_server, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(fetch, "READ_SECONDS", 0.5)
+    with pytest.raises(WeightsError, match="Weights: its file .*could not be fetched .*Do without"):
+        fetch_whole(slow_server.url)
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def flip(checksum, place):
+    digits = list(checksum)
+    digits[place] = "0" if digits[place] != "0" else "1"
+    return "".join(digits)
+
+
+@pytest.mark.parametrize("algorithm", ["md5", "sha256"])
+def test_each_digit_of_a_checksum_counts(algorithm, tmp_path):
+    file = tmp_path / "file.bin"
+    file.write_bytes(WHOLE)
+    checksum = hashlib.new(algorithm, WHOLE).hexdigest()
+    fetch.check_hash("Weights", file, checksum, "Do without.", WeightsError)
+    for place in range(len(checksum)):
+        with pytest.raises(WeightsError, match="Weights: wrong checksum of .*file.bin: .*Delete the file"):
+            fetch.check_hash("Weights", file, flip(checksum, place), "Do without.", WeightsError)
+
+
+@pytest.mark.parametrize("check", ["verified_path", "verified_bytes"])
+def test_each_digit_of_a_weight_files_checksum_counts(check, monkeypatch, tmp_path):
+    file, known = tmp_path / "file.bin", weights.WEIGHTS["mini_t5"]
+    file.write_bytes(WHOLE)
+    checksum = hashlib.sha256(WHOLE).hexdigest()
+    monkeypatch.setitem(weights.WEIGHTS, "mini_t5", replace(known, sha256=checksum))
+    getattr(weights, check)("mini_t5", file)
+    for place in range(64):
+        monkeypatch.setitem(weights.WEIGHTS, "mini_t5", replace(known, sha256=flip(checksum, place)))
+        with pytest.raises(WeightsError, match="mini_t5: wrong checksum"):
+            getattr(weights, check)("mini_t5", file)
