@@ -12,7 +12,19 @@ from types import SimpleNamespace
 
 from course_utils.checks import check_path, check_texts
 
-__all__ = ["NotebookError", "ROOT", "list_notebooks", "load_definitions", "naming_file", "read_notebook"]
+__all__ = [
+    "NOTEBOOKS",
+    "NotebookError",
+    "ROOT",
+    "code_cells",
+    "list_notebooks",
+    "load_definitions",
+    "naming_file",
+    "notebook_bytes",
+    "read_notebook",
+    "shown",
+    "write_file",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"

@@ -9,7 +9,7 @@ import numpy as np
 
 from course_utils.checks import check_array, check_path, check_seed, is_number
 
-__all__ = ["SAMPLE_RATE", "SpeechError", "add_noise", "load_wav", "resample"]
+__all__ = ["SAMPLE_RATE", "SpeechError", "add_noise", "check_samples", "import_package", "load_wav", "resample"]
 
 SAMPLE_RATE = 16_000  # samples a second, what Whisper was trained on
 PACKAGES = {  # what is imported: what is installed
