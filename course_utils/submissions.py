@@ -187,9 +187,15 @@ def _result(label, cell):
     outputs = _tables(cell.get("outputs"))
     if cell.get("execution_count") is None or not outputs:
         return "not run"
-    printed = "".join(_text(output.get("text")) for output in outputs if output.get("name") != "stderr")
+    printed = "".join(_shown(output) for output in outputs if output.get("name") != "stderr")
     said_right = any(line.endswith(f"{RIGHT}{label}") for line in printed.splitlines())
     return "right" if said_right and f"{NOT_YET}{label} - " not in printed else "not yet"
+
+
+def _shown(output):
+    """Return what an output prints: a stream's text, or the plain text of a check's box."""
+    boxes = [table["text/plain"] for table in _tables([output.get("data")]) if "text/plain" in table]
+    return _text(output.get("text")) + "".join(f"{_text(box)}\n" for box in boxes)
 
 
 # Showing

@@ -24,9 +24,13 @@ def test_there_is_a_notebook():
 
 
 def exercise_cells(path, tag):
-    """Return [(source, printed text), ...] of the cells with a tag, in order."""
+    """Return [(source, shown text), ...] of the cells with a tag, in order."""
     cells = [cell for cell in read_notebook(path).cells if tag in cell.metadata.get("tags", [])]
-    return [(cell.source, "".join(o.get("text", "") for o in cell.get("outputs", []))) for cell in cells]
+    return [(cell.source, "".join(map(plain_text, cell.get("outputs", [])))) for cell in cells]
+
+
+def plain_text(output):
+    return output.get("text", "") + output.get("data", {}).get("text/plain", "")
 
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -34,6 +34,10 @@ def stream(text, name="stdout"):
     return nbformat.v4.new_output("stream", name=name, text=text)
 
 
+def box(text):
+    return nbformat.v4.new_output("display_data", data={"text/plain": text, "text/html": f"<div>{text}</div>"})
+
+
 def first_result(tmp_path, change):
     return read_submission(hand_in(tmp_path / CHAPTER, change=change)).exercises["Exercise 1"]
 
@@ -76,6 +80,10 @@ def test_a_changed_check_and_one_that_was_not_run_are_named(tmp_path):
     [
         ([stream("a print of mine\n" + RIGHT_1)], "right"),
         ([stream("no new line, " + RIGHT_1)], "right"),
+        ([box("Right: Exercise 1")], "right"),
+        ([box("Right: Exercise 1\nIt could not be kept.")], "right"),
+        ([stream("a print of mine\n"), box("Not yet: Exercise 1 - found 3")], "not yet"),
+        ([nbformat.v4.new_output("display_data", data={"text/html": "<b>Right: Exercise 1</b>"})], "not yet"),
         ([stream("UserWarning: Exercise 1\n", "stderr"), stream(RIGHT_1)], "right"),
         ([stream("Right: "), stream("a warning\n", "stderr"), stream("Exercise 1\n")], "right"),
         ([stream("Not yet: Exercise 10 - no answer here yet\n" + RIGHT_1)], "right"),
