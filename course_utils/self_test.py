@@ -120,7 +120,7 @@ def check_answers(answers, chapter=None):
         if isinstance(number, bool) or number not in questions:
             raise ValueError(f"answers: found the question {number!r}, expected 1 to {len(questions)}.")
         question = questions[number]
-        if letter is ... or letter == "":
+        if letter is ...:
             continue
         letter = letter.lower() if isinstance(letter, str) else letter
         if not isinstance(letter, str) or letter not in question.options:
