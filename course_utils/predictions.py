@@ -38,7 +38,7 @@ def predict(name, question, *, low=..., high=..., unit=None, choices=None, choic
     if choices is None:
         guess, trouble = _range(low, high)
         numbers_of = f"two numbers ({unit})" if unit else "two numbers"
-        ask = f"Put {numbers_of} in place of the dots, so that you are 80 % sure that it lies between."
+        ask = f"Put {numbers_of} in place of the dots: you are 80 % sure that the answer lies between."
     else:
         guess, trouble = _choice(choices, choice, confidence)
         ask = f"Put {' or '.join(map(repr, choices))} in place of the dots, and how sure you are, in percent."
@@ -81,14 +81,19 @@ def _choice(choices, choice, confidence):
 def _told(guess, unit):
     if "choice" in guess:
         return f"{guess['choice']}, {guess['confidence']:g} % sure"
-    return f"{guess['low']:g} to {guess['high']:g}{f' {unit}' if unit else ''}"
+    return f"{guess['low']:g} to {_number(guess['high'], unit)}"
+
+
+def _number(value, unit):
+    shown = f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{shown} {unit}" if unit else shown
 
 
 def outcome(name, result):
     """Show a result, a number or one of the choices, beside the guess that was made for it."""
     asked = _load().get(name, {})
     unit, guess = _UNITS.get(name), asked.get("guess")
-    shown = f"{result:.4g}{f' {unit}' if unit else ''}" if isinstance(result, numbers.Real) else str(result)
+    shown = _number(result, unit) if isinstance(result, numbers.Real) else str(result)
     if guess is None:
         print(f"≈ {name}: {shown}. No guess to compare with.")
         return

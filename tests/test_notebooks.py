@@ -64,17 +64,31 @@ def test_chapter_settles_each_of_its_claims_once(path):
     )
 
 
+@pytest.mark.parametrize("path", list_notebooks(), ids=lambda path: path.relative_to(NOTEBOOKS).as_posix())
+def test_a_collapsed_cell_guards_the_one_before_it(path):
+    cells = read_notebook(path).cells
+    for before, cell in zip(cells, cells[1:], strict=False):
+        collapsed = cell.metadata.get("jupyter", {}).get("source_hidden", False)
+        assert collapsed == ("hide-cell" in cell.metadata.get("tags", [])), cell.source
+        if collapsed and "claim(" not in cell.source:
+            assert before.cell_type == "code" and not cell.outputs
+            assert all(isinstance(node, ast.Assert) for node in ast.parse(cell.source).body), cell.source
+
+
 def planned_minutes(path):
     """Return part to minutes by a plain rule, without what is extra (★): a plan, as nobody's reading was timed.
 
     200 words a minute, 3 seconds a line of code, 10 a cell, 15 a prediction, 20 a figure; exercises as they say.
+    Collapsed cells are not read.
     """
     minutes, part, extra = {}, "opening", False
     for index, cell in enumerate(read_notebook(path).cells):
         if cell.cell_type == "code":
-            if not extra and not {"exercise", "exercise-check"} & set(cell.metadata.get("tags", [])):
+            if not extra and not {"exercise", "exercise-check", "hide-cell"} & set(cell.metadata.get("tags", [])):
+                asked = cell.source.startswith("predict(")
                 drawn = any(mime.startswith("image/") for o in cell.outputs for mime in o.get("data", {}))
-                minutes[part] = minutes.get(part, 0) + len(cell.source.splitlines()) / 20 + 1 / 6 + drawn / 3
+                lines = 0 if asked else len(cell.source.splitlines())
+                minutes[part] = minutes.get(part, 0) + lines / 20 + 1 / 6 + drawn / 3 + asked / 4
             continue
         for text in re.split(r"^(?=#+ )", cell.source, flags=re.MULTILINE):
             heading = re.match(r"(#+) (.*)", text)
@@ -95,7 +109,7 @@ def test_stated_minutes_fit(path):
     stated = re.search(r"\*\*Your time:\*\* (?:about )?(\d+|three sittings of 90) minutes", title)[1]
     total = 270 if stated.startswith("three") else int(stated)
     planned = planned_minutes(path)
-    self_test = {"08_faq": 25}.get(path.stem, 0)  # answering its questions is no reading
+    self_test = {"04_best_practice": 4, "08_faq": 25}.get(path.stem, 0)  # answering its questions is no reading
     assert sum(planned.values()) + self_test <= 1.02 * total <= 1.4 * (sum(planned.values()) + self_test)
     parts = {name: int(found[1]) for name in planned if (found := re.search(r"\((\d+) minutes\)", name))}
     assert parts and all(planned[name] <= 1.1 * minutes for name, minutes in parts.items())

@@ -37,7 +37,7 @@ def test_an_empty_guess_asks_and_runs_on(folder, capsys):
     asked = said(capsys)
     assert asked[0] == COUNT and asked[1].startswith("No guess. Put two numbers (digits) in place of the dots")
     outcome("count", 79.84)
-    assert said(capsys) == ["≈ count: 79.84 digits. No guess to compare with."]
+    assert said(capsys) == ["≈ count: 79.8 digits. No guess to compare with."]
     predict("better", "Which?", choices=["a", "b"], choice=..., confidence=...)
     assert said(capsys)[1] == "No guess. Put 'a' or 'b' in place of the dots, and how sure you are, in percent."
     summary()
