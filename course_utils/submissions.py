@@ -225,7 +225,7 @@ def main(arguments=None):
 def _table(submissions):
     """Return the lines of one chapter; names come last, so that none moves the marks."""
     labels = list(submissions[0].exercises)
-    heads = [label.removeprefix("Exercise ") for label in labels]
+    heads = [_head(number, label) for number, label in enumerate(labels, start=1)]
     width = len(f"{len(labels)} of {len(labels)}")
     lines = [submissions[0].chapter, f"{' '.join(heads)}  {'right':{width}}  notebook"]
     for submission in submissions:
@@ -234,10 +234,16 @@ def _table(submissions):
         right = f"{submission.right} of {len(labels)}"
         lines.append(f"{marks}  {right:{width}}  {_visible(submission.name)}")
     lines.append("")
-    for label in labels:
+    for head, label in zip(heads, labels, strict=True):
         right = sum(submission.exercises[label] == "right" for submission in submissions)
-        lines.append(f"{label}: {right} of {len(submissions)} right")
+        name = f"{head} {label}" if head.isdigit() and label.isidentifier() else label
+        lines.append(f"{name}: {right} of {len(submissions)} right")
     return lines
+
+
+def _head(number, label):
+    """Return what stands above a column: an exercise's number, also where its check has the function's name."""
+    return str(number) if label.isidentifier() else label.removeprefix("Exercise ")
 
 
 def _visible(text):
