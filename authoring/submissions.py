@@ -186,9 +186,15 @@ def _result(label, cell):
     outputs = _tables(cell.get("outputs"))
     if cell.get("execution_count") is None or not outputs:
         return "not run"
-    printed = "".join(_text(output.get("text")) for output in outputs if output.get("name") != "stderr")
+    printed = "".join(_shown(output) for output in outputs if output.get("name") != "stderr")
     said_right = any(line.endswith(f"{RIGHT}{label}") for line in printed.splitlines())
     return "right" if said_right and f"{NOT_YET}{label} - " not in printed else "not yet"
+
+
+def _shown(output):
+    """Return what an output prints: a stream's text, or the plain text of a check's box."""
+    boxes = [table["text/plain"] for table in _tables([output.get("data")]) if "text/plain" in table]
+    return _text(output.get("text")) + "".join(f"{_text(box)}\n" for box in boxes)
 
 
 # Showing
@@ -212,7 +218,7 @@ def print_table(folder):
 def _table(submissions):
     """Return the lines of one chapter; names come last, so that none moves the marks."""
     labels = list(submissions[0].exercises)
-    heads = [label.removeprefix("Exercise ") for label in labels]
+    heads = [_head(number, label) for number, label in enumerate(labels, start=1)]
     width = len(f"{len(labels)} of {len(labels)}")
     lines = [submissions[0].chapter, f"{' '.join(heads)}  {'right':{width}}  notebook"]
     for submission in submissions:
@@ -221,10 +227,16 @@ def _table(submissions):
         right = f"{submission.right} of {len(labels)}"
         lines.append(f"{marks}  {right:{width}}  {_visible(submission.name)}")
     lines.append("")
-    for label in labels:
+    for head, label in zip(heads, labels, strict=True):
         right = sum(submission.exercises[label] == "right" for submission in submissions)
-        lines.append(f"{label}: {right} of {len(submissions)} right")
+        name = f"{head} {label}" if head.isdigit() and label.isidentifier() else label
+        lines.append(f"{name}: {right} of {len(submissions)} right")
     return lines
+
+
+def _head(number, label):
+    """Return what stands above a column: an exercise's number, also where its check has the function's name."""
+    return str(number) if label.isidentifier() else label.removeprefix("Exercise ")
 
 
 def _visible(text):

@@ -1,20 +1,59 @@
-"""Check a learner's answer to an exercise, and never stop the notebook because it is not there yet."""
+"""Check what stands in a learner's exercise cell, name what is wrong, and never stop the notebook because of it."""
 
 import contextlib
 import copy
+import difflib
+import html
+import inspect
+import io
 import reprlib
+import time
+from dataclasses import dataclass
 from unittest import mock
 
 import numpy as np
 
-__all__ = ["NOT_YET", "RIGHT", "Outcome", "called_with", "check", "close", "equals"]
+from course_utils import answers
+from course_utils.answers import one_line
+
+__all__ = [
+    "NOT_YET",
+    "RIGHT",
+    "VERDICTS",
+    "Outcome",
+    "Verdict",
+    "called_with",
+    "check",
+    "close",
+    "equals",
+    "first_failure",
+    "seconds_of",
+]
 
 RIGHT = "Right: "
 NOT_YET = "Not yet: "
+VERDICTS = {}  # exercise to the `Verdict` on the last written answer that its check saw
+UNWRITTEN = "not written yet"
+_MARKS = {RIGHT: ("✔", "#009E73"), NOT_YET: ("✎", "#E69F00")}  # Okabe and Ito's colours; black reads well on both
+_TRIES = {}  # exercise to the different answers that were checked
+
+answers.watch()  # so that a check knows what stands in an exercise's cell, however it got there
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found: whether the answer is right, the answer, its cell's text, the tests, their seconds."""
+
+    right: bool
+    answer: object
+    source: str | None
+    tests: tuple
+    seconds: float
+    kept: bool = False
 
 
 class Outcome:
-    """Whether an answer passed, true or false. As a cell's last line it shows nothing: the check has printed it."""
+    """Whether an answer passed, true or false. As a cell's last line it shows nothing: the check has shown its box."""
 
     def __init__(self, passed):
         self.passed = passed
@@ -29,25 +68,30 @@ class Outcome:
         """Show nothing."""
 
 
-def check(label, candidate, *tests):
-    """Run tests on a learner's answer, print the outcome in one line, and say whether all of them passed.
+def check(label, *tests):
+    """Test what stands in an exercise's cell now, show the outcome in a box, and say whether it is right.
 
-    Whatever goes wrong inside the answer is printed as the reason, not raised: a notebook with unfinished exercises
-    runs to its end. This includes an answer that asks Python to exit; only KeyboardInterrupt stops the cell.
+    `check("attend", *tests)` finds the learner's function by its name, so that a renamed one, or a cell that does not
+    compile, is named as the reason and leaves no earlier "Right" standing. `check("Exercise 1", attend, *tests)`, with
+    a label that is no name, is handed the answer.
+
+    Whatever goes wrong inside the answer is shown as the reason, not raised: a notebook with unfinished exercises
+    runs to its end. This includes an answer that asks Python to exit; only KeyboardInterrupt stops the cell. A right
+    answer, checked by name, is kept in the learner's folder. Only a changed answer counts as a new try.
 
     Parameters
     ----------
     label : str
-        Name of the exercise.
-    candidate : object
-        The learner's function or value. None, `...` and a function that raises NotImplementedError are unfinished.
+        Name of the exercise: the name of the function to write, or any other label.
     *tests : callable
-        Each gets the candidate and returns True, or False, or the reason for a failure as a string.
+        Each gets the answer and returns True, or False, or the reason for a failure as a string. With a label that is
+        no name the answer itself comes first; None, `...` and a function that raises NotImplementedError are
+        unfinished.
 
     Returns
     -------
     Outcome
-        True after printing "Right: label", false after printing "Not yet: label - reason".
+        True after showing "Right: label", false after showing "Not yet: label - reason".
 
     Raises
     ------
@@ -56,11 +100,91 @@ def check(label, candidate, *tests):
     """
     if not isinstance(label, str) or not label.strip():
         raise ValueError(f"label: found {label!r}, expected the exercise's name as a string.")
+    by_name = label.isidentifier()
+    candidate, *tests = (None, *tests) if by_name else (tests or (None,))
     if not tests or not all(callable(test) for test in tests):
-        raise TypeError("tests: expected at least one test, each of them a callable that takes the candidate.")
-    reason = _first_failure(candidate, tests)
-    print(f"{RIGHT}{label}" if reason is None else f"{NOT_YET}{label} - {reason}")
+        raise TypeError("tests: expected at least one test, each of them a callable that takes the answer.")
+    name = label if by_name else getattr(candidate, "__name__", None)
+    run, reason = answers.last_run(name), None
+    if run is not None:
+        reason = UNWRITTEN if answers.is_unwritten(run.source, name) else run.problem or None
+    if by_name:
+        candidate, reason = _find(name, run, reason, inspect.currentframe().f_back.f_globals)
+    seconds = 0.0
+    if reason is None:
+        start = time.perf_counter()
+        reason = first_failure(candidate, tests)
+        seconds = time.perf_counter() - start
+        if reason == UNWRITTEN and callable(candidate) and run is not None:
+            reason = "it still raises NotImplementedError: take that line of the stub out"
+    source = run.source if run else None
+    notes = _record(name, reason, Verdict(reason is None, candidate, source, tuple(tests), seconds)) if by_name else []
+    mark = RIGHT if reason is None else NOT_YET
+    answers.show(_Box(mark, label, reason, [*notes, *_count(name, reason, source)]))
     return Outcome(reason is None)
+
+
+def _find(name, run, reason, namespace):
+    """Return (the answer, why there is none) by the last run of its cell, or where there are no cells by its name."""
+    if run is not None:
+        return run.value, reason
+    if answers.shell() is not None:
+        return None, "its cell has not run yet: run it, then this one"
+    own = [key for key, value in namespace.items() if inspect.isfunction(value) and value.__globals__ is namespace]
+    if name in namespace:
+        return namespace[name], None
+    return None, f"no function named {name}: found {', '.join(difflib.get_close_matches(name, own)) or 'none like it'}"
+
+
+def _record(name, reason, verdict):
+    """Remember the verdict, keep a right answer in the learner's folder, and return what the learner should know."""
+    before = VERDICTS.get(name)
+    if reason == UNWRITTEN or (verdict.source is None and verdict.answer is None):
+        if before is not None and before.kept:
+            return ["Your right answer from before is kept, and serves the lesson."]
+        VERDICTS.pop(name, None)
+        return []
+    if not verdict.right or verdict.source is None:
+        VERDICTS[name] = verdict
+        answers.forget(f"{name}.py")
+        return []
+    trouble = answers.keep(f"{name}.py", verdict.source)
+    VERDICTS[name] = Verdict(**{**vars(verdict), "kept": not trouble and bool(answers.kept_files(f"{name}.py"))})
+    return [trouble] if trouble else []
+
+
+def _count(name, reason, source):
+    """Count the different answers that were checked, and return the line that says how many."""
+    tries = _TRIES.setdefault(name, [])
+    if source is not None and reason != UNWRITTEN and not any(answers.same_code(source, old) for old in tries):
+        tries.append(source)
+    if reason in (None, UNWRITTEN) or len(tries) < 2:
+        return []
+    return [f'Answer {len(tries)}. hint("{name}") helps a step further.']
+
+
+class _Box:
+    """A verdict that notebooks show as a coloured box, and everything else as the same text."""
+
+    def __init__(self, mark, label, reason, notes):
+        self.mark, self.label, self.reason, self.notes = mark, label, reason, notes
+
+    def __repr__(self):
+        reason = f" - {self.reason}" if self.reason else ""
+        return "\n".join([f"{self.mark}{self.label}{reason}", *self.notes])
+
+    def _repr_html_(self):
+        symbol, colour = _MARKS[self.mark]
+        word = f"background: {colour}; color: #000; padding: 0 0.4em; border-radius: 3px"
+        reason = f" – {html.escape(self.reason)}" if self.reason else ""
+        return "\n".join(
+            [
+                f'<div style="border-left: 6px solid {colour}; padding: 0.3em 0.8em; margin: 0.4em 0">',
+                f'<b style="{word}">{symbol} {self.mark.strip(": ")}</b> <b>{html.escape(self.label)}</b>{reason}',
+                *(f"<div>{html.escape(note)}</div>" for note in self.notes),
+                "</div>",
+            ]
+        )
 
 
 def close(expected, tolerance):
@@ -114,16 +238,31 @@ def equals(expected):
     return test
 
 
-def called_with(*arguments, gives):
-    """Make a test that calls the learner's function with fresh copies of `arguments` and tests what it returns."""
+def called_with(*arguments, gives, mistakes=()):
+    """Make a test that calls the learner's function with fresh copies of `arguments` and tests what it returns.
+
+    `mistakes` names wrong answers that people give: pairs of a test, which passes for one, and what to tell them.
+    """
 
     def test(function):
         if not callable(function):
             return f"found {type(function).__name__}, expected a function"
         answer = function(*copy.deepcopy(arguments))
-        return "the function returned None" if answer is None else gives(answer)
+        if answer is None:
+            return "the function returned None: does its last line `return` something?"
+        outcome = gives(answer)
+        if outcome is True or outcome is np.True_:
+            return True
+        return next((told for mistake, told in mistakes if _passes(mistake, answer)), outcome)
 
     return test
+
+
+def _passes(test, answer):
+    try:
+        return test(answer) is True
+    except Exception:  # of another type or shape than this mistake has
+        return False
 
 
 def _truth_values(value):
@@ -139,46 +278,38 @@ def _truth_values(value):
     return isinstance(value, bool)
 
 
-def _first_failure(candidate, tests):
+def first_failure(candidate, tests):
     """Return None when all tests pass, else the reason of the first that fails, in one line."""
     if candidate is None or candidate is ...:
-        return "no answer here yet"
+        return UNWRITTEN
     for test in tests:
         try:
             with _exit_raises():
                 outcome = test(candidate)
         except NotImplementedError:
-            return "not written yet"
+            return UNWRITTEN
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # the contract of an exercise: the learner's error is shown, not raised
-            return f"raised {type(error).__name__}: {_one_line(_message(error))}"
+            return f"raised {type(error).__name__}: {one_line(error)}"
         if isinstance(outcome, str):
-            return _one_line(outcome) or "a test did not pass"
+            return one_line(outcome) or "a test did not pass"
         if not isinstance(outcome, bool | np.bool_) or not outcome:
             return "a test did not pass"
     return None
 
 
+def seconds_of(candidate, tests):
+    """Return the seconds that the tests take with an answer, without showing what it prints."""
+    start = time.perf_counter()
+    with contextlib.redirect_stdout(io.StringIO()):
+        first_failure(candidate, tests)
+    return time.perf_counter() - start
+
+
 def _exit_raises():
     """Let IPython's own `exit()` raise SystemExit, as Python's does: it would end the kernel and raise nothing."""
-    from IPython import get_ipython
-
-    shell = get_ipython()
-    return contextlib.nullcontext() if shell is None else mock.patch.object(shell, "ask_exit", side_effect=SystemExit)
-
-
-def _message(error):
-    """Return an error's message, also where the learner's own class cannot give one."""
-    try:
-        return str(error)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as broken:
-        return f"its message cannot be shown, that raises {type(broken).__name__}"
-
-
-def _one_line(text):
-    """Return a text in one line of at most 200 characters, without control characters."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return f"{line[:200]}…" if len(line) > 200 else line
+    running = answers.shell()
+    return (
+        contextlib.nullcontext() if running is None else mock.patch.object(running, "ask_exit", side_effect=SystemExit)
+    )

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from course_utils.checks import check_count
 
-__all__ = ["Question", "Term", "check_answers", "load_glossary", "load_questions", "show_questions"]
+__all__ = [
+    "Question",
+    "Term",
+    "check_answers",
+    "load_glossary",
+    "load_questions",
+    "show_chapter_questions",
+    "show_questions",
+]
 
 
 @dataclass(frozen=True)
@@ -44,8 +52,12 @@ def load_glossary():
     return tuple(Term(**row) for row in csv.DictReader(text.splitlines()))
 
 
-def load_questions():
-    """Return all questions as a tuple of `Question`, numbered from 1, in the order of the chapters."""
+def load_questions(chapter=None):
+    """Return the questions as a tuple of `Question`, numbered from 1.
+
+    They are those of the self-test in chapter 8, in the order of the chapters, or those that a chapter (int) asks at
+    its own end: there may be none.
+    """
     text = importlib.resources.files("course_utils").joinpath("files", "self_test.json").read_text(encoding="utf-8")
     return tuple(
         Question(
@@ -57,26 +69,39 @@ def load_questions():
             entry["right"],
             {letter: option["why"] for letter, option in entry["options"].items()},
         )
-        for number, entry in enumerate(json.loads(text), 1)
+        for number, entry in enumerate(
+            (entry for entry in json.loads(text) if entry.get("asked_at_end_of") == chapter), start=1
+        )
     )
 
 
+def show_chapter_questions(chapter):
+    """Print the questions that a chapter (int) asks at its end, with their options."""
+    _print(load_questions(chapter))
+
+
 def show_questions(chapter):
-    """Print the questions of one chapter (int) with their options."""
+    """Print what the self-test of chapter 8 asks about one chapter (int), with the options."""
     questions = load_questions()
     check_count("chapter", chapter, most=questions[-1].chapter)
-    for question in (question for question in questions if question.chapter == chapter):
+    _print(question for question in questions if question.chapter == chapter)
+
+
+def _print(questions):
+    for question in questions:
         print(f"{question.number}. {question.text}")
         print(*(f"   {letter}) {option}" for letter, option in question.options.items()), sep="\n")
 
 
-def check_answers(answers):
+def check_answers(answers, chapter=None):
     """Print for each wrong answer why it is wrong and where its matter is taught, then the score by chapter.
 
     Parameters
     ----------
     answers : dict
-        Number of a question to the letter chosen: {1: "b", 2: "c"}. Questions may be left out.
+        Number of a question to the letter chosen: {1: "b", 2: "c"}. Questions may be left out, or have `...`.
+    chapter : int, optional
+        The chapter at whose end the questions stand; the self-test of chapter 8 if left out.
 
     Returns
     -------
@@ -90,11 +115,13 @@ def check_answers(answers):
     """
     if not isinstance(answers, dict):
         raise ValueError(f'answers: found {type(answers).__name__}, expected a dict such as {{1: "b", 2: "c"}}.')
-    questions, score = {question.number: question for question in load_questions()}, {}
+    questions, score = {question.number: question for question in load_questions(chapter)}, {}
     for number, letter in answers.items():
         if isinstance(number, bool) or number not in questions:
             raise ValueError(f"answers: found the question {number!r}, expected 1 to {len(questions)}.")
         question = questions[number]
+        if letter is ...:
+            continue
         letter = letter.lower() if isinstance(letter, str) else letter
         if not isinstance(letter, str) or letter not in question.options:
             letters = ", ".join(question.options)

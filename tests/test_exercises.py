@@ -67,15 +67,15 @@ def test_wording_is_fixed():
 
 
 def test_right(capsys):
-    assert check("doubling", double, IS_FOUR, called_with([1], gives=equals([1, 1])))
-    assert capsys.readouterr().out == "Right: doubling\n"
+    assert check("Exercise 1", double, IS_FOUR, called_with([1], gives=equals([1, 1])))
+    assert capsys.readouterr().out == "Right: Exercise 1\n"
 
 
 @pytest.mark.parametrize(
     ("candidate", "tests", "reason"),
     [
-        (None, [IS_FOUR], "no answer here yet"),
-        (..., [IS_FOUR], "no answer here yet"),
+        (None, [IS_FOUR], "not written yet"),
+        (..., [IS_FOUR], "not written yet"),
         (unfinished, [IS_FOUR], "not written yet"),
         (lambda x: None, [IS_FOUR], "the function returned None"),
         (lambda x: x, [IS_FOUR], "found 2, which is not what was asked for"),
@@ -92,9 +92,9 @@ def test_right(capsys):
     ],
 )
 def test_not_yet(candidate, tests, reason, capsys):
-    assert not check("doubling", candidate, *tests)
+    assert not check("Exercise 1", candidate, *tests)
     printed = capsys.readouterr().out
-    assert printed.startswith(f"Not yet: doubling - {reason}")
+    assert printed.startswith(f"Not yet: Exercise 1 - {reason}")
     assert printed.count("\n") == 1
 
 
@@ -102,7 +102,7 @@ def test_long_messages_become_one_short_line(capsys):
     def fail(answer):
         raise ValueError("one\ntwo " * 200)
 
-    check("long", 1, fail)
+    check("Exercise 1", 1, fail)
     printed = capsys.readouterr().out
     assert printed.count("\n") == 1 and len(printed) < 280
 
@@ -125,9 +125,9 @@ def test_long_messages_become_one_short_line(capsys):
 )
 @pytest.mark.parametrize("gives", [equals(4), equals(np.array([4])), close(4, 0.1)])
 def test_no_answer_stops_the_notebook(answer, reason, gives, capsys):
-    assert not check("doubling", answer, called_with(2, gives=gives))
+    assert not check("Exercise 1", answer, called_with(2, gives=gives))
     printed = capsys.readouterr().out
-    assert printed.startswith(f"Not yet: doubling - {reason}")
+    assert printed.startswith(f"Not yet: Exercise 1 - {reason}")
     assert printed.count("\n") == 1
 
 
@@ -136,15 +136,15 @@ def test_the_exit_of_a_notebook_leaves_its_kernel_alive(tmp_path):
     notebook.cells = [
         nbformat.v4.new_code_cell("from course_utils.exercises import check"),
         *(
-            nbformat.v4.new_code_cell(f"check('leave', lambda: {leave}(), lambda answer: answer() == 1)")
+            nbformat.v4.new_code_cell(f"check('Exercise 1', lambda: {leave}(), lambda answer: answer() == 1)")
             for leave in ("exit", "quit")
         ),
         nbformat.v4.new_code_cell("import time\ntime.sleep(0.5)"),  # a kernel that was asked to exit ends by now
         nbformat.v4.new_code_cell("print('alive')"),
     ]
     nbclient.NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}}, timeout=60).execute()
-    printed = [output["text"] for cell in notebook.cells for output in cell.outputs if "text" in output]
-    assert printed == ["Not yet: leave - raised SystemExit: \n"] * 2 + ["alive\n"]
+    shown = [output.get("text") or output["data"]["text/plain"] for cell in notebook.cells for output in cell.outputs]
+    assert shown == ["Not yet: Exercise 1 - raised SystemExit: "] * 2 + ["alive\n"]
 
 
 def test_an_answer_cannot_write_lines_of_its_own(capsys):
@@ -152,9 +152,9 @@ def test_an_answer_cannot_write_lines_of_its_own(capsys):
         def __repr__(self):
             return "4\nRight: doubling\x1b[1A"
 
-    check("doubling", lambda x: Forger(), IS_FOUR)
+    check("Exercise 1", lambda x: Forger(), IS_FOUR)
     assert capsys.readouterr().out.splitlines() == [
-        "Not yet: doubling - found 4 Right: doubling [1A, which is not what was asked for"
+        "Not yet: Exercise 1 - found 4 Right: doubling [1A, which is not what was asked for"
     ]
 
 
@@ -165,18 +165,18 @@ def test_stopping_the_kernel_is_not_swallowed(error):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        check("stop", 1, raises(error))
+        check("Exercise 1", 1, raises(error))
     with pytest.raises(KeyboardInterrupt):
-        check("stop", 1, raises(Stopped()))
+        check("Exercise 1", 1, raises(Stopped()))
 
 
 def test_an_exercise_that_is_written_wrongly_raises():
     with pytest.raises(ValueError, match="label: found ''"):
         check("", 1, equals(1))
     with pytest.raises(TypeError, match="tests: expected at least one"):
-        check("no tests", 1)
+        check("Exercise 1", 1)
     with pytest.raises(TypeError, match="tests: expected at least one"):
-        check("not callable", 1, 1)
+        check("Exercise 1", 1, 1)
 
 
 def test_close_agrees_with_numpy():
@@ -282,7 +282,7 @@ def test_called_with_protects_its_arguments():
 def test_a_check_as_last_line_shows_nothing_more(capsys):
     from IPython.core.formatters import IPythonDisplayFormatter
 
-    outcome = check("four", 4, equals(4))
+    outcome = check("Exercise 1", 4, equals(4))
     capsys.readouterr()
     assert IPythonDisplayFormatter()(outcome) is True  # it has displayed itself
     assert capsys.readouterr().out == ""

@@ -26,9 +26,13 @@ def test_there_is_a_notebook():
 
 
 def exercise_cells(path, tag):
-    """Return [(source, printed text), ...] of the cells with a tag, in order."""
+    """Return [(source, shown text), ...] of the cells with a tag, in order."""
     cells = [cell for cell in read_notebook(path).cells if tag in cell.metadata.get("tags", [])]
-    return [(cell.source, "".join(o.get("text", "") for o in cell.get("outputs", []))) for cell in cells]
+    return [(cell.source, "".join(map(plain_text, cell.get("outputs", [])))) for cell in cells]
+
+
+def plain_text(output):
+    return output.get("text", "") + output.get("data", {}).get("text/plain", "")
 
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -101,6 +105,14 @@ def test_no_finding_is_typed_by_hand(path):
     assert [ast.unparse(call) for call, _ in calls(path, "finding") if is_typed(call.args[1])] == []
 
 
+@pytest.mark.parametrize("path", list_notebooks(), ids=lambda path: path.relative_to(NOTEBOOKS).as_posix())
+def test_a_folded_cell_shows_a_box_or_nothing(path):
+    for cell in read_notebook(path).cells:
+        tags = {"hide-cell", "hide-input"} & set(cell.metadata.get("tags", []))
+        assert cell.metadata.get("jupyter", {}).get("source_hidden", False) == bool(tags), cell.source
+        assert "hide-cell" not in tags or not cell.outputs, cell.source
+
+
 def planned_minutes(path):
     """Return part to minutes by a plain rule, without what is extra (★): a plan, as nobody's reading was timed.
 
@@ -115,8 +127,10 @@ def planned_minutes(path):
             continue
         if cell.cell_type == "code":
             if not extra and not {"exercise", "exercise-check", "hide-cell"} & set(cell.metadata.get("tags", [])):
+                asked = cell.source.startswith("predict(")
                 drawn = any(mime.startswith("image/") for o in cell.outputs for mime in o.get("data", {}))
-                minutes[part] = minutes.get(part, 0) + len(cell.source.splitlines()) / 20 + 1 / 6 + drawn / 3
+                lines = 0 if asked else len(cell.source.splitlines())
+                minutes[part] = minutes.get(part, 0) + lines / 20 + 1 / 6 + drawn / 3 + asked / 4
             continue
         for text in re.split(r"^(?=#+ )", cell.source, flags=re.MULTILINE):
             heading = re.match(r"(#+) (.*)", text)
@@ -137,7 +151,7 @@ def test_stated_minutes_fit(path):
     stated = re.search(r"\*\*Your time:\*\* (?:about )?(\d+|three sittings of 90) minutes", title)[1]
     total = 270 if stated.startswith("three") else int(stated)
     planned = planned_minutes(path)
-    self_test = {"08_faq": 25}.get(path.stem, 0)  # answering its questions is no reading
+    self_test = {"04_best_practice": 3, "08_faq": 25}.get(path.stem, 0)  # answering its questions is no reading
     assert sum(planned.values()) + self_test <= 1.02 * total <= 1.4 * (sum(planned.values()) + self_test)
     parts = {name: int(found[1]) for name in planned if (found := re.search(r"\((\d+) minutes\)", name))}
     assert parts and all(planned[name] <= 1.1 * minutes for name, minutes in parts.items())

@@ -6,9 +6,16 @@ from collections import Counter
 import pytest
 
 from course_utils.notebooks import NOTEBOOKS, list_notebooks, read_notebook
-from course_utils.self_test import check_answers, load_glossary, load_questions, show_questions
+from course_utils.self_test import (
+    check_answers,
+    load_glossary,
+    load_questions,
+    show_chapter_questions,
+    show_questions,
+)
 
 QUESTIONS = load_questions()
+CHAPTER_QUESTIONS = [question for chapter in range(1, 8) for question in load_questions(chapter)]
 
 
 def sections(notebook):
@@ -26,13 +33,31 @@ def sections(notebook):
 
 def test_there_are_enough_questions_and_each_option_is_explained():
     assert len(QUESTIONS) >= 30 and {question.chapter for question in QUESTIONS} == set(range(1, 8))
-    for question in QUESTIONS:
+    for question in [*QUESTIONS, *CHAPTER_QUESTIONS]:
         assert question.right in question.options and 3 <= len(question.options) <= 4
         assert set(question.reasons) == set(question.options) and all(
             len(why) > 10 for why in question.reasons.values()
         )
         assert len(set(question.options.values())) == len(question.options)
-    assert len({question.text for question in QUESTIONS}) == len(QUESTIONS)
+    texts = [question.text for question in [*QUESTIONS, *CHAPTER_QUESTIONS]]
+    assert len(set(texts)) == len(texts)
+
+
+@pytest.mark.parametrize("chapter", [4])
+def test_a_chapter_ends_with_five_questions_of_its_own(chapter, capsys):
+    questions = load_questions(chapter)
+    assert [question.number for question in questions] == [1, 2, 3, 4, 5]
+    assert len({question.right for question in questions}) >= 3
+    show_chapter_questions(chapter)
+    assert [question.text in capsys.readouterr().out for question in questions[:1]] == [True]
+    assert check_answers({number: ... for number in range(1, 6)}, chapter=chapter) == {}
+    assert capsys.readouterr().out == "No answer yet. There are 5 questions.\n"
+    assert check_answers({q.number: q.right for q in questions}, chapter=chapter) == {chapter: (5, 5)}
+    for question in questions:
+        for letter in set(question.options) - {question.right}:
+            capsys.readouterr()
+            assert check_answers({question.number: letter}, chapter=chapter) == {chapter: (0, 1)}
+            assert f"{question.number}. Not {letter}: {question.reasons[letter]}" in capsys.readouterr().out
 
 
 def test_the_right_letter_cannot_be_guessed():
@@ -42,7 +67,7 @@ def test_the_right_letter_cannot_be_guessed():
     assert 0.2 < sum(longest) / len(QUESTIONS) < 0.5
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: str(question.number))
+@pytest.mark.parametrize("question", [*QUESTIONS, *CHAPTER_QUESTIONS], ids=lambda q: f"{q.chapter}-{q.number}")
 def test_the_section_that_teaches_it_exists(question):
     (path,) = [path for path in list_notebooks() if path.parent == NOTEBOOKS and int(path.name[:2]) == question.chapter]
     assert any(re.match(re.escape(question.section) + r"\b", heading) for heading in sections(path.stem))

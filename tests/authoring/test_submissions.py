@@ -19,8 +19,9 @@ from course_utils.lab import copy_for_learners
 from course_utils.notebooks import NOTEBOOKS, ROOT, NotebookError, list_notebooks, read_notebook
 
 CHAPTER = "04_best_practice.ipynb"
-RIGHT_1 = "Right: Exercise 1\n"
-NOT_YET_1 = "Not yet: Exercise 1 - found 3, which is not what was asked for\n"
+FIRST = "paired_difference"  # the name of the chapter's first exercise
+RIGHT_1 = f"Right: {FIRST}\n"
+NOT_YET_1 = f"Not yet: {FIRST} - found 3, which is not what was asked for\n"
 
 
 def hand_in(path, source=f"solutions/{CHAPTER}", change=lambda checks, cells: None):
@@ -36,8 +37,12 @@ def stream(text, name="stdout"):
     return nbformat.v4.new_output("stream", name=name, text=text)
 
 
+def box(text):
+    return nbformat.v4.new_output("display_data", data={"text/plain": text, "text/html": f"<div>{text}</div>"})
+
+
 def first_result(tmp_path, change):
-    return read_submission(hand_in(tmp_path / CHAPTER, change=change)).exercises["Exercise 1"]
+    return read_submission(hand_in(tmp_path / CHAPTER, change=change)).exercises[FIRST]
 
 
 def test_untouched_and_solved_notebooks(tmp_path):
@@ -59,7 +64,7 @@ def test_each_check_of_the_course_is_known_by_the_name_that_it_prints(path):
 
 def test_a_changed_check_and_one_that_was_not_run_are_named(tmp_path):
     def change(checks, cells):
-        checks[0].source = 'print("Right: Exercise 1")'
+        checks[0].source = f'print("Right: {FIRST}")'
         checks[1].outputs = []
         checks[2].execution_count = None
         cells.remove(checks[3])
@@ -78,12 +83,16 @@ def test_a_changed_check_and_one_that_was_not_run_are_named(tmp_path):
     [
         ([stream("a print of mine\n" + RIGHT_1)], "right"),
         ([stream("no new line, " + RIGHT_1)], "right"),
-        ([stream("UserWarning: Exercise 1\n", "stderr"), stream(RIGHT_1)], "right"),
-        ([stream("Right: "), stream("a warning\n", "stderr"), stream("Exercise 1\n")], "right"),
+        ([box(f"Right: {FIRST}")], "right"),
+        ([box(f"Right: {FIRST}\nIt could not be kept.")], "right"),
+        ([stream("a print of mine\n"), box(f"Not yet: {FIRST} - found 3")], "not yet"),
+        ([nbformat.v4.new_output("display_data", data={"text/html": f"<b>Right: {FIRST}</b>"})], "not yet"),
+        ([stream(f"UserWarning: {FIRST}\n", "stderr"), stream(RIGHT_1)], "right"),
+        ([stream("Right: "), stream("a warning\n", "stderr"), stream(f"{FIRST}\n")], "right"),
         ([stream("Not yet: Exercise 10 - no answer here yet\n" + RIGHT_1)], "right"),
         ([stream(RIGHT_1 + NOT_YET_1)], "not yet"),
         ([stream(RIGHT_1), stream(NOT_YET_1)], "not yet"),
-        ([stream("Not yet: Exercise 1 - found 'Right: Exercise 1\n")], "not yet"),
+        ([stream(f"Not yet: {FIRST} - found 'Right: {FIRST}\n")], "not yet"),
         ([stream("Right: Exercise 2\n")], "not yet"),
         ([stream("All is right\n")], "not yet"),
         ([stream(RIGHT_1, "stderr")], "not yet"),
@@ -123,6 +132,7 @@ def test_all_copies_of_a_check_that_ran_must_be_right(tmp_path, printed, of_the_
 
 def test_cells_without_outputs_or_metadata_are_read(tmp_path):
     def change(checks, cells):
+        checks[2].outputs = [stream("Right: soften\n")]
         del checks[0]["outputs"], checks[1]["execution_count"], checks[2]["outputs"][0]["name"]
         for cell in cells:
             del cell["metadata"]
@@ -270,7 +280,7 @@ def test_without_permission_the_row_says_so(tmp_path, monkeypatch):
 
 def test_table_of_a_class(tmp_path, capsys):
     def one_missing(checks, cells):
-        checks[1].outputs = [stream("Not yet: Exercise 2 - not written yet\n")]
+        checks[1].outputs = [stream("Not yet: early_stop - not written yet\n")]
 
     def mixed(checks, cells):
         checks[2].outputs = []
@@ -297,9 +307,9 @@ def test_table_of_a_class(tmp_path, capsys):
         f"+ . + + + + +  6 of 7  bob/{CHAPTER}",
         f"+ + ? ! + + +  5 of 7  carol/{CHAPTER}",
         "",
-        "Exercise 1: 3 of 3 right",
-        "Exercise 2: 2 of 3 right",
-        "Exercise 3: 2 of 3 right",
+        "1 paired_difference: 3 of 3 right",
+        "2 early_stop: 2 of 3 right",
+        "3 soften: 2 of 3 right",
         "Exercise 4: 2 of 3 right",
         *(f"Exercise {number}: 3 of 3 right" for number in range(5, 8)),
     ]
@@ -379,9 +389,9 @@ def loosely(**keys):
 
 
 outputs = st.lists(
-    loosely(output_type=st.just("stream"), name=st.just("stdout"), text=st.just("Right: Exercise 2\n")), max_size=2
+    loosely(output_type=st.just("stream"), name=st.just("stdout"), text=st.just("Right: early_stop\n")), max_size=2
 )
-check_source = next(cell.source for cell in read_notebook(NOTEBOOKS / CHAPTER).cells if "early_stop," in cell.source)
+check_source = next(cell.source for cell in read_notebook(NOTEBOOKS / CHAPTER).cells if '"early_stop",' in cell.source)
 cells = st.lists(
     loosely(cell_type=st.just("code"), source=st.just(check_source), outputs=outputs, execution_count=st.just(1))
 )

@@ -1,0 +1,225 @@
+"""Know what a learner wrote: in each exercise's cell now, and in the files that the learner's folder keeps."""
+
+import ast
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = [
+    "Run",
+    "current_chapter",
+    "forget",
+    "is_unwritten",
+    "keep",
+    "kept_files",
+    "last_run",
+    "one_line",
+    "open_folder",
+    "read_kept",
+    "same_code",
+    "set_aside",
+    "shell",
+    "show",
+    "watch",
+]
+
+_MARK = re.compile(r"^# Exercise: *(\w+)", re.MULTILINE)
+_DEFINED = re.compile(r"^(?:async +def|def|class) +(\w+)", re.MULTILINE)
+_RUNS, _CELLS = {}, {}  # exercise to its last run; id of a cell to the exercises that stood in it
+_PLACE = {"chapter": None, "folder": None}
+
+
+# What stands in a cell
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the last run of an exercise's cell left: its text, the object of the exercise's name, or the problem."""
+
+    source: str
+    value: object = None
+    problem: str = ""
+
+
+def shell():
+    """Return IPython's shell, or None outside a notebook."""
+    ipython = sys.modules.get("IPython")
+    return ipython and ipython.get_ipython()
+
+
+def show(thing):
+    """Show a thing as notebooks can, as its plain text elsewhere."""
+    if shell() is None:
+        print(thing)
+    else:
+        from IPython.display import display
+
+        display(thing)
+
+
+def watch():
+    """Note from now on what each exercise's cell does when it runs. Without IPython there are no cells."""
+    if shell() is not None:
+        shell().events.register("post_run_cell", _note)
+
+
+def last_run(name):
+    """Return the last `Run` of the cell that holds the exercise `name`; None where none was seen."""
+    return _RUNS.get(name)
+
+
+def _note(result):
+    """Note what a cell did for the exercises that it holds.
+
+    It holds the one that its comment "# Exercise: name" says, or else those that it defines, and those that stood in
+    the same cell before: so a cell that does not compile, or whose function was renamed, is still known.
+    """
+    source, cell = result.info.raw_cell, getattr(result.info, "cell_id", None)
+    names = {*(_MARK.findall(source) or _DEFINED.findall(source)), *_CELLS.get(cell, ())}
+    if cell is not None:
+        _CELLS[cell] = names
+    for name in names:
+        problem = _problem(result, name)
+        _RUNS[name] = Run(source, None if problem else shell().user_ns.get(name), problem)
+
+
+def _problem(result, name):
+    """Return why a cell left no answer of that name; an empty text where it left one."""
+    if (error := result.error_before_exec) is not None:
+        line = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else one_line(error)
+        return f"the cell does not compile: {line}"
+    if (error := result.error_in_exec) is not None:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_globals is not shell().user_ns:
+            trace = trace.tb_next
+        line = f"line {trace.tb_lineno}: " if trace else ""
+        return f"the cell stopped with an error: {line}{type(error).__name__}: {one_line(error)}"
+    code = shell().transform_cell(result.info.raw_cell)
+    if name in _bound(code):
+        return ""
+    return f"no function named {name}: found {', '.join(_DEFINED.findall(code)) or 'none in its cell'}"
+
+
+def _bound(code):
+    """Return the names to which code gives something."""
+    nodes = list(ast.walk(ast.parse(code)))
+    named = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    imported = {node.asname or node.name for node in nodes if isinstance(node, ast.alias)}
+    return named | imported | {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+
+
+def is_unwritten(source, name):
+    """Say whether a cell still holds the stub alone: a docstring, then `...`, `pass` or NotImplementedError."""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        return False
+    node = next((node for node in body if getattr(node, "name", None) == name), None)
+    return node is not None and _is_stub(node)
+
+
+def _is_stub(node):
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return all(map(_is_stub, node.body))
+    if isinstance(node, ast.Raise):
+        return "NotImplementedError" in ast.unparse(node)
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+
+
+def same_code(first, second):
+    """Say whether two texts are the same code: comments, spaces and line breaks do not count."""
+    return first == second or _tree(first) == _tree(second) is not None
+
+
+def _tree(source):
+    try:
+        return ast.dump(ast.parse(source))
+    except (SyntaxError, TypeError, ValueError):  # not compiled, None, or with a null character
+        return None
+
+
+def one_line(text):
+    """Return a text, or the message of an error, in one line of at most 200 characters."""
+    try:
+        text = str(text)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as broken:  # an error of the learner's own class
+        text = f"its message cannot be shown, that raises {type(broken).__name__}"
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return f"{line[:200]}…" if len(line) > 200 else line
+
+
+# What the learner's folder keeps
+
+
+def open_folder(chapter):
+    """Say of which chapter (stem of its notebook) the kernel's answers are, and return the folder that keeps them.
+
+    The folder is `answers/CHAPTER` beside the learner's copies; None, and nothing is read or kept, where the notebook
+    is no such copy, or is stored or tested (`COURSE_PROGRESS=off`).
+    """
+    tested = os.environ.get("COURSE_PROGRESS", "").strip().lower() == "off"
+    copied = Path(".copied.json").is_file()  # written by course_utils.notebooks.copy_for_learners
+    folder = Path("answers", chapter).absolute() if copied and not tested else None
+    _PLACE.update(chapter=chapter, folder=folder)
+    return folder
+
+
+def current_chapter():
+    """Return the chapter that `open_folder` was given, or None."""
+    return _PLACE["chapter"]
+
+
+def kept_files(pattern, every_chapter=False):
+    """Return the paths of the kept files of this chapter, or of all, that have a pattern such as "*.py"."""
+    folder = _PLACE["folder"]
+    if folder is None:
+        return []
+    return sorted(folder.parent.glob(f"*/{pattern}") if every_chapter else folder.glob(pattern))
+
+
+def read_kept(path):
+    """Return (text of a kept file, one sentence on why it cannot be read); one of the two is empty."""
+    try:
+        return path.read_text(encoding="utf-8"), ""
+    except (OSError, ValueError) as error:
+        return "", f"{path.parent.name}/{path.name} cannot be read ({_reason(error)})."
+
+
+def keep(name, text):
+    """Write a file of the chapter in one step; return an empty text, or one sentence on why it was not kept."""
+    if _PLACE["folder"] is None:
+        return ""
+    path = _PLACE["folder"] / name
+    temporary = path.with_name(f".{name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        return f"It counts until the kernel stops, and could not be kept in answers/ ({_reason(error)})."
+    return ""
+
+
+def set_aside(path):
+    """Rename a kept file that is damaged, so that a new one can be written; return its new name, or an empty text."""
+    try:
+        return path.replace(path.with_suffix(".damaged")).name
+    except OSError:
+        return ""
+
+
+def forget(name):
+    """Delete a file of the chapter, where there is one."""
+    try:
+        for path in kept_files(name):
+            path.unlink()
+    except OSError:
+        return  # a folder that cannot be written: what is kept there is checked again before it counts
+
+
+def _reason(error):
+    return error.strerror if isinstance(error, OSError) and error.strerror else one_line(error)

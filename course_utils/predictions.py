@@ -1,0 +1,177 @@
+"""Ask for a prediction before a result, compare it with the result, and say how sure a learner may be of themselves."""
+
+import json
+import numbers
+
+from course_utils import answers
+
+__all__ = ["outcome", "predict", "summary"]
+
+_GUESSES, _UNITS = {}, {}  # prediction to its guess, and its result once that was shown; prediction to its unit
+_FILE, _READ = "predictions.json", set()
+
+
+def predict(name, question, *, low=..., high=..., unit=None, choices=None, choice=..., confidence=...):
+    """Ask for a guess and show it: an 80 % range for a number, or one of several choices with a confidence.
+
+    Nothing stops here: an empty or impossible guess is named, and the notebook runs on. A guess is kept in the
+    learner's folder; once its result was shown, a changed one no longer counts.
+
+    Parameters
+    ----------
+    name : str
+        What `outcome` calls it later.
+    question : str
+        The question.
+    low, high : number
+        The learner's range: they are 80 % sure that the number lies in it. `...` is no guess.
+    unit : str, optional
+        Of what the number counts.
+    choices : sequence of str, optional
+        The answers to choose from, in place of a range.
+    choice : str
+        The learner's choice; `...` is no guess.
+    confidence : number
+        How sure they are of it, in percent: from 100 / number of choices, pure luck, to 100.
+    """
+    asked, _UNITS[name] = _load().get(name, {}), unit
+    if choices is None:
+        guess, trouble = _range(low, high)
+        numbers_of = f"two numbers ({unit})" if unit else "two numbers"
+        ask = f"Put {numbers_of} in place of the dots: you are 80 % sure that the answer lies between."
+    else:
+        guess, trouble = _choice(choices, choice, confidence)
+        ask = f"Put {' or '.join(map(repr, choices))} in place of the dots, and how sure you are, in percent."
+    print(question)
+    if trouble:
+        print(f"No guess counts: {trouble}.")
+    elif guess is None:
+        print(f"No guess. {ask}")
+    elif "result" in asked and asked["guess"] != guess:
+        print("You have seen the result: your first guess counts.")
+    else:
+        print(f"Your guess: {_told(guess, unit)}.")
+        if trouble := _store(name, {**asked, "question": question, "guess": guess}):
+            print(trouble)
+
+
+def _range(low, high):
+    """Return (the guess or None, what is wrong with it)."""
+    if low in (..., None) and high in (..., None):
+        return None, ""
+    if not all(isinstance(end, numbers.Real) and not isinstance(end, bool) for end in (low, high)):
+        return None, f"found {low!r} and {high!r}, expected two numbers"
+    if not low <= high:
+        return None, f"{low} to {high} is no range, write the smaller number first"
+    return {"low": float(low), "high": float(high)}, ""
+
+
+def _choice(choices, choice, confidence):
+    if choice in (..., None):
+        return None, ""
+    if choice not in choices:
+        return None, f"found {choice!r}, expected one of {', '.join(map(repr, choices))}"
+    luck = 100 / len(choices)
+    if not isinstance(confidence, numbers.Real) or isinstance(confidence, bool) or not luck <= confidence <= 100:
+        shown = "none" if confidence is ... else repr(confidence)
+        return None, f"found the confidence {shown}, expected a percentage from {luck:.0f} (pure luck) to 100"
+    return {"choice": choice, "confidence": float(confidence)}, ""
+
+
+def _told(guess, unit):
+    if "choice" in guess:
+        return f"{guess['choice']}, {guess['confidence']:g} % sure"
+    return f"{guess['low']:g} to {_number(guess['high'], unit)}"
+
+
+def _number(value, unit):
+    shown = f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{shown} {unit}" if unit else shown
+
+
+def outcome(name, result):
+    """Show a result, a number or one of the choices, beside the guess that was made for it."""
+    asked = _load().get(name, {})
+    unit, guess = _UNITS.get(name), asked.get("guess")
+    shown = _number(result, unit) if isinstance(result, numbers.Real) else str(result)
+    if guess is None:
+        print(f"≈ {name}: {shown}. No guess to compare with.")
+        return
+    if "result" not in asked:
+        asked = {**asked, "result": result if isinstance(result, str) else float(result)}
+        _store(name, asked)
+    words = ("not right", "right") if "choice" in guess else ("it lies outside your range", "it lies in your range")
+    print(f"≈ {name}: {shown}. Your guess was {_told(guess, unit)}: {words[_held(asked)]}.")
+
+
+def _held(asked):
+    guess, result = asked["guess"], asked["result"]
+    return result == guess["choice"] if "choice" in guess else guess["low"] <= result <= guess["high"]
+
+
+def summary():
+    """Say how often the learner's 80 % ranges held, and how sure they were of choices against how often right.
+
+    All chapters count that are kept in the learner's folder.
+    """
+    _load()
+    settled = [asked for table in _all_tables() for asked in table.values() if "result" in asked]
+    ranges = [_held(asked) for asked in settled if "low" in asked["guess"]]
+    picked = [(asked["guess"]["confidence"], _held(asked)) for asked in settled if "choice" in asked["guess"]]
+    if ranges:
+        print(f"{sum(ranges)} of your {len(ranges)} ranges held: {sum(ranges) / len(ranges):.0%}. Aim at 80 %.")
+        if len(ranges) >= 5 and sum(ranges) / len(ranges) < 0.6:
+            print("You are surer than you are right: make your ranges wider.")
+    if picked:
+        sure = sum(confidence for confidence, _ in picked) / len(picked)
+        right = sum(held for _, held in picked)
+        print(f"Choices: on average you were {sure:.0f} % sure, and {right} of {len(picked)} were right.")
+    if not settled:
+        print("You made no guess that met its result yet.")
+
+
+# In the learner's folder
+
+
+def _load():
+    """Return the chapter's guesses, from the learner's folder where there is one."""
+    for path in answers.kept_files(_FILE):
+        if path not in _READ:
+            _READ.add(path)
+            _GUESSES.update(_read(path) | _GUESSES)
+    return _GUESSES
+
+
+def _all_tables():
+    others = [path for path in answers.kept_files(_FILE, every_chapter=True) if path not in _READ]
+    return [_load(), *map(_read, others)]
+
+
+def _read(path):
+    text, trouble = answers.read_kept(path)
+    try:
+        table = json.loads(text or "{}")
+        if not isinstance(table, dict) or not all(map(_is_whole, table.values())):
+            raise ValueError("it holds something else than guesses")
+    except ValueError as error:
+        table, trouble = {}, f"{path.parent.name}/{path.name} is damaged ({answers.one_line(error)})."
+    if trouble:
+        print(f"{trouble} The guesses in it do not count; it is now called {answers.set_aside(path) or path.name}.")
+    return table
+
+
+def _is_whole(asked):
+    """Say whether an entry of a file holds what the summary reads."""
+    guess = asked.get("guess") if isinstance(asked, dict) else None
+    if not isinstance(guess, dict):
+        return False
+    if "choice" in guess:
+        return isinstance(guess.get("confidence"), int | float)
+    return all(
+        isinstance(value, int | float) for value in (guess.get("low"), guess.get("high"), asked.get("result", 0))
+    )
+
+
+def _store(name, asked):
+    _GUESSES[name] = asked
+    return answers.keep(_FILE, json.dumps(_GUESSES, indent=1, ensure_ascii=False))
