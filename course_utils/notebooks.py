@@ -106,6 +106,7 @@ def _complete_ids(notebook):
 
 
 def notebook_bytes(notebook):
+    """Return a notebook as the bytes of its file."""
     import nbformat
 
     return (nbformat.writes(notebook).rstrip("\n") + "\n").encode()
@@ -149,6 +150,7 @@ def shown(path):
 
 
 def code_cells(notebook):
+    """Return the code cells of a notebook as pairs of their place among all cells and the cell."""
     return [(index, cell) for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
 
 
