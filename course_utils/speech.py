@@ -504,6 +504,7 @@ def verified_whisper_files(path=None):
     WeightsError
         When the package or a file is missing, or a checksum is wrong; the message names the file and both checksums.
     """
+    path = None if path is None else check_path("path", path)
     return {Path(WEIGHTS[name].path).name: verified_bytes(name, path) for name in WHISPER}
 
 
