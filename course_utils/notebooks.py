@@ -28,6 +28,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from course_utils.memory import SHORTAGE
+
 __all__ = [
     "Measurement",
     "NotebookError",
@@ -70,7 +72,6 @@ KERNEL_SPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "na
 UNCOMPARED_OUTPUTS = ("image/png", "image/jpeg")  # the ones that nbval leaves out
 UNCOMPARED = re.compile(r"nbval[-_](ignore[-_]output|skip|raises[-_]exception)|raises-exception", re.IGNORECASE)
 LITTLE_MEMORY = "Most often memory ran out: close other programs and notebooks, then try again."
-OUT_OF_MEMORY = re.compile(r"MemoryError|allocate memory|ResourceExhausted", re.IGNORECASE)
 MACHINE_PATH = re.compile(
     r"(?<![\w.~)}*-])/(?:home|root|tmp|work|Users|private|mnt)(?:/|\b(?![-.\w]))|\b[A-Za-z]:\\{1,2}Users"
 )
@@ -343,8 +344,8 @@ def _execute(path, notebook, seconds=CELL_SECONDS, watch=None):
             log.seek(0)
             tail = "\n".join(log.read().decode(errors="replace").splitlines()[-15:])
             kernel_log = f"\nLast lines that the kernel wrote to its stderr:\n{tail}" if tail else ""
-            name = getattr(error, "ename", "") + getattr(error, "evalue", "")
-            short = isinstance(error, DeadKernelError) or OUT_OF_MEMORY.search(name)
+            found = f"{getattr(error, 'ename', '')}: {getattr(error, 'evalue', '')}"
+            short = isinstance(error, DeadKernelError) or SHORTAGE.search(found)
             memory = f"\n{LITTLE_MEMORY}" if short else ""
             raise NotebookError(f"{_shown(path)}, cell {at['cell']}: {error}{memory}{kernel_log}") from error
 
