@@ -257,7 +257,5 @@ def test_code_that_a_tokenizer_brings_is_not_run(folder):
 def test_a_tokenizer_with_more_tokens_than_the_model_is_named(folder):
     change(folder / "config.json", vocab_size=4999)
     change_tensors(folder, **{"shared.weight": np.zeros((4999, 16), "float32")})
-    with pytest.raises(
-        WeightsError, match="tokenizer.json, .* knows the token 4999, .*says vocab_size 4999"
-    ):
+    with pytest.raises(WeightsError, match="tokenizer.json, .* knows the token 4999, .*says vocab_size 4999"):
         load_translator(folder)
