@@ -760,7 +760,9 @@ def main(arguments=None):
         if name == "store":
             command.add_argument("--fresh", action="store_true", help="replace the outputs even if nothing changed")
     command = commands.add_parser("copy", help="make output-free copies that only their owner can read")
-    command.add_argument("destination", nargs="?", type=Path, help="a folder; default: work/ in the project")
+    command.add_argument(
+        "destination", nargs="?", default=ROOT / "work", help="a folder; default: work/ in the project"
+    )
     commands.add_parser("prepare", help="set up the kernel of this Python environment")
     options = parser.parse_args(arguments)
     try:
@@ -772,7 +774,8 @@ def main(arguments=None):
 
 def _run(options):
     if options.command == "copy":
-        print("\n".join(copy_for_learners(options.destination.absolute() if options.destination else "work")))
+        destination = options.destination and os.path.abspath(options.destination)  # an empty name stays one: refused
+        print("\n".join(copy_for_learners(destination)))
     elif options.command == "prepare":
         _prepare()
     elif options.command == "check":
