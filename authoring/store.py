@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_utils.memory import SHORTAGE
 from course_utils.notebooks import ROOT, NotebookError, code_cells, notebook_bytes, read_notebook, shown, write_file
 
 __all__ = ["Measurement", "execution_environment", "measure", "sanitise", "source_hash", "store"]
@@ -25,7 +26,6 @@ KEPT_CELL_METADATA = ("course", "jupyter", "slideshow", "tags")
 KERNEL_SPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 UNCOMPARED_OUTPUTS = ("image/png", "image/jpeg")  # the ones that nbval leaves out
 LITTLE_MEMORY = "Most often memory ran out: close other programs and notebooks, then try again."
-OUT_OF_MEMORY = re.compile(r"MemoryError|allocate memory|ResourceExhausted", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,8 @@ def _execute(path, notebook, seconds=CELL_SECONDS, watch=None):
             log.seek(0)
             tail = "\n".join(log.read().decode(errors="replace").splitlines()[-15:])
             kernel_log = f"\nLast lines that the kernel wrote to its stderr:\n{tail}" if tail else ""
-            name = getattr(error, "ename", "") + getattr(error, "evalue", "")
-            short = isinstance(error, DeadKernelError) or OUT_OF_MEMORY.search(name)
+            found = f"{getattr(error, 'ename', '')}: {getattr(error, 'evalue', '')}"
+            short = isinstance(error, DeadKernelError) or SHORTAGE.search(found)
             memory = f"\n{LITTLE_MEMORY}" if short else ""
             raise NotebookError(f"{shown(path)}, cell {at['cell']}: {error}{memory}{kernel_log}") from error
 

@@ -266,16 +266,20 @@ def _passes(test, answer):
 
 
 def _truth_values(value):
-    """Return where True and False stand in a value, as nested lists of bools."""
+    """Return what tells where True and False stand in a value: lists, dicts and sets like its own, with bools."""
     if hasattr(value, "tolist"):  # an array, a number of NumPy's, or a tensor
         value = value.tolist()
     if isinstance(value, dict):
-        return {key: _truth_values(item) for key, item in value.items()}
+        return {_marked(key): _truth_values(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_truth_values(item) for item in value]
     if isinstance(value, set | frozenset):
-        return sum(isinstance(item, bool | np.bool_) for item in value)
+        return set(map(_marked, value))
     return isinstance(value, bool)
+
+
+def _marked(item):
+    return item, isinstance(item, bool | np.bool_)
 
 
 def first_failure(candidate, tests):

@@ -95,10 +95,10 @@ def plot_learning_curves(
     """
     lines = {}
     for name, curve in _dictionary("curves", curves).items():
-        if isinstance(curve, tuple) and len(curve) == 2 and np.ndim(curve[0]) == 1:
+        if isinstance(curve, tuple) and len(curve) == 2 and np.iterable(curve[0]):
             lines[name] = curve
         else:
-            lines[name] = (np.arange(1, np.size(curve) + 1), curve)
+            lines[name] = (np.arange(1, check_array(f"curves[{name!r}]", curve).size + 1), curve)
     if best_of is not None and not (isinstance(best_of, str) and best_of in lines):
         raise ValueError(f"best_of: found {best_of!r}, expected one of {', '.join(map(repr, lines))}.")
     if best_is not in ("lowest", "highest"):

@@ -175,6 +175,8 @@ def test_lines_draw_values_and_intervals():
         ({"a": ["x", "y"]}, {}, r"curves\['a'\]: found \['x', 'y'\], expected numbers"),
         ({"a": [[1, 2], [3, 4]]}, {}, r"curves\['a'\]: found shape \(2, 2\)"),
         ({"a": ([1, 2, 3], [1, 2])}, {}, r"curves\['a'\]: found 3 x and 2 values"),
+        ({"a": [[1], [1, 2]]}, {}, r"curves\['a'\]: found rows of different lengths"),
+        ({"a": ([[1], [1, 2]], [1, 2])}, {}, r"curves\['a'\] x: found rows of different lengths"),
         ({"a": [1, 0]}, {"log_y": True}, "not positive"),
         ({"a": [1, 2]}, {"best_of": "b"}, "best_of: found 'b', expected one of 'a'"),
         ({"a": [1, 2]}, {"best_of": []}, r"best_of: found \[\], expected one of 'a'"),

@@ -206,8 +206,8 @@ def _load_tokenizer(folder, config):
         ) from error
     if largest >= config.vocab_size:
         raise WeightsError(
-            f"folder: {file} knows the token {largest}, expected at most {config.vocab_size - 1}, for config.json says "
-            f"vocab_size {config.vocab_size}. {REPLACE}"
+            f"folder: {file}, read with tokenizer_config.json, knows the token {largest}, expected at most "
+            f"{config.vocab_size - 1}, for config.json says vocab_size {config.vocab_size}. {REPLACE}"
         )
     return tokenizer
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.checks import check_count
+from course_utils.checks import check_count, check_path
 from course_utils.runtime import THREADS
 from course_utils.speech.samples import SAMPLE_RATE, check_samples, import_package
 from course_utils.weights import WEIGHTS, WHISPER, verified_bytes
@@ -57,6 +57,7 @@ def verified_whisper_files(path=None):
     WeightsError
         When the package or a file is missing, or a checksum is wrong; the message names the file and both checksums.
     """
+    path = None if path is None else check_path("path", path)
     return {Path(WEIGHTS[name].path).name: verified_bytes(name, path) for name in WHISPER}
 
 

@@ -424,6 +424,12 @@ def test_the_copy_command_takes_a_destination_from_the_current_folder(course, tm
     assert (tmp_path / "anna" / "work" / "solutions" / "01_toy.ipynb").is_file()
 
 
+def test_an_empty_destination_is_not_the_current_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert learners.main(["copy", ""]) == 1
+    assert capsys.readouterr().err.startswith("error: destination: ") and list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("record", ["{", "[]"])
 def test_copy_names_a_damaged_record(course, record):
     source, work = course

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils.data import load_spoken_sentences
+from course_utils.speech import samples as speech
 from course_utils.speech.recogniser import load_recogniser, verified_whisper_files
 from course_utils.speech.samples import SAMPLE_RATE, SpeechError, add_noise, load_wav, resample
-from course_utils.speech import samples as speech
 from course_utils.speech.synthesiser import join_sentences, speak, voices
 from course_utils.speech.words import WordErrors, normalise_text, word_errors
 from course_utils.weights import WEIGHTS, WHISPER, WeightsError
