@@ -8,7 +8,7 @@ import inspect
 import io
 import reprlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from unittest import mock
 
 import numpy as np
@@ -118,9 +118,11 @@ def check(label, *tests):
         if reason == UNWRITTEN and callable(candidate) and run is not None:
             reason = "it still raises NotImplementedError: take that line of the stub out"
     source = run.source if run else None
-    notes = _record(name, reason, Verdict(reason is None, candidate, source, tuple(tests), seconds)) if by_name else []
-    mark = RIGHT if reason is None else NOT_YET
-    answers.show(_Box(mark, label, reason, [*notes, *_count(name, reason, source)]))
+    notes = []
+    if by_name:
+        verdict = Verdict(reason is None, candidate, source, tuple(tests), seconds)
+        notes = [*_record(name, reason, verdict), *_count(name, reason, source)]
+    answers.show(_Box(RIGHT if reason is None else NOT_YET, label, reason, notes))
     return Outcome(reason is None)
 
 
@@ -149,7 +151,7 @@ def _record(name, reason, verdict):
         answers.forget(f"{name}.py")
         return []
     trouble = answers.keep(f"{name}.py", verdict.source)
-    VERDICTS[name] = Verdict(**{**vars(verdict), "kept": not trouble and bool(answers.kept_files(f"{name}.py"))})
+    VERDICTS[name] = replace(verdict, kept=not trouble and bool(answers.kept_files(f"{name}.py")))
     return [trouble] if trouble else []
 
 
