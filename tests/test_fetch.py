@@ -9,6 +9,7 @@ from threading import Event, Thread
 
 import pytest
 
+from course_utils import weights
 from course_utils.notebooks import ROOT
 from course_utils.weights import WeightsError
 
