@@ -272,6 +272,14 @@ def test_offline_weights_are_checked_before_they_are_opened(monkeypatch, tmp_pat
             load_image_classifier(path)
 
 
+@pytest.mark.parametrize("profile", ["offline", "full"])
+@pytest.mark.parametrize("path", ["", 5])
+def test_what_is_no_path_is_not_the_current_folder(path, profile, monkeypatch):
+    monkeypatch.setenv("COURSE_PROFILE", profile)
+    with pytest.raises(ValueError, match="^path: found .*, expected a path"):
+        load_image_classifier(path)
+
+
 OTHER_SETTINGS = """
 import json, sys
 import numpy as np
