@@ -52,23 +52,12 @@ def sanitise(text):
     """Return `text` with what differs between machines masked, exactly as nbval masks it.
 
     The patterns stand in `tests/nbval_sanitize.cfg`, and nbval's own function reads them.
-
-    Raises
-    ------
-    TypeError
-        When `text` is not a string.
     """
-    if not isinstance(text, str):
-        raise TypeError(f"text: found {type(text).__name__}, expected a string.")
-    for pattern, replacement in _sanitise_patterns():
-        text = re.sub(pattern, replacement, text)
-    return text
-
-
-def _sanitise_patterns():
     from nbval.plugin import get_sanitize_patterns
 
-    return get_sanitize_patterns(SANITISE_FILE.read_text(encoding="utf-8"))
+    for pattern, replacement in get_sanitize_patterns(SANITISE_FILE.read_text(encoding="utf-8")):
+        text = re.sub(pattern, replacement, text)
+    return text
 
 
 def _compared(outputs):
@@ -84,12 +73,9 @@ def _compared(outputs):
         elif output.output_type == "error":
             compared.append((output.ename, sanitise(output.evalue)))
         else:
-            for mime in sorted(output.data):
-                value = output.data[mime]
-                if mime in UNCOMPARED_OUTPUTS:
-                    compared.append((mime, "a picture"))
-                else:
-                    compared.append((mime, sanitise(value) if isinstance(value, str) else value))
+            for mime, value in sorted(output.data.items()):
+                text = sanitise(value) if isinstance(value, str) else value
+                compared.append((mime, "a picture" if mime in UNCOMPARED_OUTPUTS else text))
     return compared
 
 

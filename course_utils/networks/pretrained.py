@@ -143,12 +143,9 @@ def _local_vgg16(path):
     if not file.is_file():
         raise WeightsError(f"path: there is no file {file}. Check the path, or leave it out to fetch VGG16. {OFFLINE}")
     if file.name == VGG16_FILE:
-        _check_vgg16(file)
+        with open(file, "rb") as opened:
+            check_hash("VGG16", file, opened, VGG16_MD5, f"Pass an unchanged copy, or leave the path out. {OFFLINE}")
     return file
-
-
-def _check_vgg16(file):
-    check_hash("VGG16", file, VGG16_MD5, OFFLINE, WeightsError)
 
 
 def _fetch_vgg16():

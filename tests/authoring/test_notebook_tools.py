@@ -234,11 +234,6 @@ def test_sanitise_is_stable_and_leaves_text_without_a_mark(text):
         assert once == text
 
 
-def test_sanitise_refuses_what_is_no_string():
-    with pytest.raises(TypeError, match="text: found bytes"):
-        store.sanitise(b"3")
-
-
 # Rules
 
 
