@@ -80,6 +80,8 @@ def plot_learning_curves(
         name: curve if isinstance(curve, tuple) and np.ndim(curve[0]) == 1 else (range(1, len(curve) + 1), curve)
         for name, curve in curves.items()
     }
+    if best_of is not None and best_of not in list(lines):
+        raise ValueError(f"best_of: found {best_of!r}, expected one of {', '.join(map(repr, lines))}.")
     with _line_figure(lines, title, x_label, y_label, log_y=log_y) as (figure, axes):
         if all(np.array_equal(x, np.round(x)) for x, _ in lines.values()):
             axes.xaxis.get_major_locator().set_params(integer=True)
@@ -165,7 +167,14 @@ def plot_images(images, captions, title, *, columns=5, correct=None):
     -------
     Plot
         Its axes are a tuple, one per image.
+
+    Raises
+    ------
+    ValueError
+        When there is no picture.
     """
+    if not np.iterable(images) or len(images) == 0:
+        raise ValueError(f"images: found {images!r}, expected a list of at least one picture.")
     images = [np.asarray(image) for image in images]
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)

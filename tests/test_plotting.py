@@ -311,3 +311,15 @@ def test_five_names_stand_beside_the_lines_and_four_among_them(count):
     plot.figure.canvas.draw()
     inside = plot.axes.get_window_extent()
     assert (plot.axes.get_legend().get_window_extent().x0 >= inside.x1) == (count > 4)
+
+
+@pytest.mark.parametrize("images", [5, None, [], np.zeros((0, 28, 28))])
+def test_pictures_that_are_none_are_named(images):
+    with pytest.raises(ValueError, match="images: found .*, expected a list of at least one picture"):
+        plotting.plot_images(images, ["a"], "t")
+
+
+@pytest.mark.parametrize("best_of", ["b", [], 5])
+def test_a_curve_that_is_not_there_is_named(best_of):
+    with pytest.raises(ValueError, match="best_of: found .*, expected one of 'a'"):
+        plotting.plot_learning_curves({"a": [1, 2]}, "t", best_of=best_of)
