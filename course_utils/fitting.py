@@ -96,10 +96,10 @@ def fit_power_law(sizes, errors, *, resamples=500):
     best = _fit_curve(sizes, errors.mean(axis=0))
     drawn = np.random.RandomState(0).randint(len(errors), size=(resamples, len(errors)))
     means = np.maximum(errors[drawn].mean(axis=1), 1e-12)
-    return PowerLaw(*map(float, best), np.array([_fit_curve(sizes, one) for one in means]))
+    return PowerLaw(*map(float, best), np.array([_fit_curve(sizes, one, start=best) for one in means]))
 
 
-def _fit_curve(sizes, means):
+def _fit_curve(sizes, means, start=None):
     """Return (a, b, c) of the best curve; the search uses the value at the middle size, which is stabler than a."""
     from scipy.optimize import curve_fit
 
@@ -109,10 +109,18 @@ def _fit_curve(sizes, means):
     def curve(relative, level, b, share):
         return np.log(np.exp(level - b * relative) + share * top)
 
-    slope = max(0.05, -np.polyfit(relative, log_means, 1)[0])
-    start = np.log(np.interp(0, relative, means)), slope, 0.01
+    def slopes(relative, level, b, share):
+        power = np.exp(level - b * relative)
+        return np.stack([power, -power * relative, np.full_like(power, top)], axis=1) / (power + share * top)[:, None]
+
+    if start is None:
+        slope = max(0.05, -np.polyfit(relative, log_means, 1)[0])
+        start = np.log(np.interp(0, relative, means)), slope, 0.01
+    else:
+        a, b, c = start
+        start = np.log(a) - b * np.log(middle), b, min(0.98, max(0.01, c / top))
     bounds = [-np.inf, 1e-6, 0], [np.inf, np.inf, 1]
-    (level, b, share), _ = curve_fit(curve, relative, log_means, start, bounds=bounds)
+    (level, b, share), _ = curve_fit(curve, relative, log_means, start, jac=slopes, bounds=bounds)
     return np.array([np.exp(level + b * np.log(middle)), b, share * top])
 
 
