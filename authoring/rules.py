@@ -79,8 +79,12 @@ def _check_outputs(notebook):
             problems.append(f"cell {index} has output on stderr")
         if any(output.output_type == "error" for output in cell.outputs):
             problems.append(f"cell {index} has an error as its output: show one with evidence.expect_error")
-        pictures = any(mime in output.get("data", {}) for output in cell.outputs for mime in UNCOMPARED_OUTPUTS)
-        if pictures and "stdout" not in streams:
+        drawn = [
+            (output, mime) for output in cell.outputs for mime in UNCOMPARED_OUTPUTS if mime in output.get("data", {})
+        ]
+        if any("alt" not in output.metadata.get(mime, {}) for output, mime in drawn):
+            problems.append(f"cell {index} has a picture without alternative text: show it with plotting.show")
+        if drawn and "stdout" not in streams:
             problems.append(f"cell {index} draws a picture and prints nothing: print its title, which nbval compares")
         recorded = cell.metadata.get("course", {}).get("source_sha256")
         if cell.source.strip() and recorded != source_hash(cell.source):

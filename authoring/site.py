@@ -13,13 +13,13 @@ from functools import partial
 from pathlib import Path
 
 from authoring.building import copy_file, package_folder, rebuild, write_text
-from authoring.store import LITTLE_MEMORY
+from authoring.store import LITTLE_MEMORY, UNCOMPARED_OUTPUTS
 from course_utils.evidence import KINDS
 from course_utils.ledger import read_ledger
 from course_utils.notebooks import NOTEBOOKS, ROOT, NotebookError, list_notebooks, read_notebook
 from course_utils.self_test import load_glossary
 
-__all__ = ["build", "collect_references", "figure_titles", "heading_anchor", "level_headings", "stage"]
+__all__ = ["build", "collect_references", "heading_anchor", "level_headings", "pictures", "stage"]
 
 SETTINGS = ROOT / "docs" / "site"
 GUIDES = ("setup.md", "instructor_guide.md", "instructor_notes.md")
@@ -33,10 +33,14 @@ def heading_anchor(heading):
     return heading.replace(" ", "-")
 
 
-def figure_titles(cell):
-    """Return the titles of the figures that a stored code cell shows, as a list of str: it prints them."""
-    printed = "".join(output.text for output in cell.get("outputs", []) if output.output_type == "stream")
-    return re.findall(r"^Figure: (.+)$", printed, re.MULTILINE)
+def pictures(cell):
+    """Return the pictures that a cell stores: [(MIME type, content in base64, alternative text), ...]."""
+    return [
+        (mime, output.data[mime].replace("\n", ""), output.metadata[mime]["alt"])
+        for output in cell.get("outputs", [])
+        for mime in UNCOMPARED_OUTPUTS
+        if mime in output.get("data", {})
+    ]
 
 
 def level_headings(sources):
@@ -139,9 +143,9 @@ def _stage_notebook(path, destination):
         cell.source = source
         _copy_linked(source, path, destination)
     for cell in notebook.cells:
-        titles = figure_titles(cell)
-        if titles:
-            cell.metadata["mystnb"] = {"image": {"alt": " · ".join(titles)}}
+        texts = [text for _, _, text in pictures(cell)]
+        if texts:  # MyST-NB reads the cell's, for all its pictures
+            cell.metadata["mystnb"] = {"image": {"alt": " · ".join(texts)}}
     write_text(destination / path.relative_to(ROOT), nbformat.writes(notebook))
 
 

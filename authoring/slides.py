@@ -23,7 +23,7 @@ from pathlib import Path
 from shutil import copytree
 
 from authoring.building import copy_file, package_folder, rebuild, write_text
-from authoring.site import figure_titles
+from authoring.site import pictures
 from course_utils.notebooks import NOTEBOOKS, ROOT, NotebookError, list_notebooks, read_notebook
 
 __all__ = ["SLIDE_TYPES", "Slide", "build", "deck", "read_instructor_notes", "shorten"]
@@ -216,17 +216,6 @@ def _markdown(text):
     return re.sub(r'<a href="">(.*?)</a>', r"\1", markdown2html_mistune(text), flags=re.DOTALL)
 
 
-def _pictures(cell):
-    titles, found = figure_titles(cell), []
-    for output in cell.get("outputs", []):
-        for mime in ("image/png", "image/jpeg"):
-            if mime in output.get("data", {}):
-                alt = html.escape(titles[min(len(found), len(titles) - 1)] if titles else "")
-                content = output.data[mime].replace("\n", "")
-                found.append(f'<img alt="{alt}" src="data:{mime};base64,{content}">')
-    return found
-
-
 def _outputs(cell, place):
     """Return (printed text, rich outputs as HTML) of a stored code cell."""
     printed = "".join(output.text for output in cell.outputs if output.output_type == "stream")
@@ -244,9 +233,8 @@ def _outputs(cell, place):
 
 def _code_slides(cell, place):
     """Return what a code cell shows, as lists of HTML: one list a slide."""
-    pictures = _pictures(cell)
-    if pictures:
-        return [[picture] for picture in pictures]
+    if shown := pictures(cell):
+        return [[f'<img alt="{html.escape(alt)}" src="data:{mime};base64,{data}">'] for mime, data, alt in shown]
     printed, rich = _outputs(cell, place)
     boxes = [part for part in rich if part.startswith("<div")]
     if boxes and "claim(" in cell.source:

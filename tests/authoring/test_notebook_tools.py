@@ -28,7 +28,8 @@ CELLS = (
     "import os\nimport random",
     "x = random.random()\nprint('a sum:', 1 + 1)\nprint(f'accuracy  ≈{x:.3f}   | all')\nprint('≈', x, 'seconds')",
     "from IPython.display import HTML\nHTML(f'<td>≈{random.random():.3f}</td><td>3</td>')",
-    "from PIL import Image\nprint('noise')\ndisplay(Image.frombytes('L', (4, 4), os.urandom(16)))",
+    "from PIL import Image\nprint('noise')\nalt = dict.fromkeys(('image/png', 'image/jpeg'), {'alt': 'dots'})\n"
+    "display(Image.frombytes('L', (4, 4), os.urandom(16)), metadata=alt)",
     "os.write(2, b'a log line of a C library\\n')\nos.environ['COURSE_PROGRESS'], os.path.basename(os.getcwd())",
 )
 
@@ -264,6 +265,7 @@ BROKEN = {
     "path of one machine": with_source(f"open('{HOME}/ada/x.csv')"),
     "which starts with": lambda notebook: code(notebook).outputs[0].update(text=f"{HOME}/ada"),
     "empty code cell": with_source(" "),
+    "picture without alternative text": lambda notebook: code(notebook, 4).outputs[1].metadata.clear(),
     "prints nothing": lambda notebook: code(notebook, 4).outputs.pop(0),
     "(times, say)": lambda notebook: code(notebook).metadata.update(execution={"iopub.status.busy": "now"}),
     "widget state": lambda notebook: (

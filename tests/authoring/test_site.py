@@ -54,13 +54,6 @@ def test_staged_notebook_has_one_title_no_jumps_and_texts_for_its_pictures(stage
             assert len(cell.metadata["mystnb"]["image"]["alt"]) > 12
 
 
-def test_figure_titles_are_read_from_what_the_cell_printed():
-    output = nbformat.v4.new_output("stream", text="a\nFigure: One thing\nb\nFigure: Another\n")
-    cell = nbformat.v4.new_code_cell("", outputs=[output])
-    assert website.figure_titles(cell) == ["One thing", "Another"]
-    assert website.figure_titles(nbformat.v4.new_markdown_cell("Figure: none")) == []
-
-
 def write_chapter(folder, name, references):
     cell = nbformat.v4.new_markdown_cell("## Key points\n\n- no (2020). *Reference*\n\n## References\n\n" + references)
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), folder / name)

@@ -29,7 +29,8 @@ def prose(text):
 
 def code(source, printed=None, data=None):
     outputs = [nbformat.v4.new_output("stream", text=printed)] if printed else []
-    outputs += [nbformat.v4.new_output("display_data", data=data)] if data else []
+    metadata = {mime: {"alt": "A <b> title"} for mime in data or {} if "image/" in mime}
+    outputs += [nbformat.v4.new_output("display_data", data=data, metadata=metadata)] if data else []
     return nbformat.v4.new_code_cell(source, outputs=outputs)
 
 
@@ -102,7 +103,7 @@ def test_figures_boxes_code_and_output(tmp_path):
     path = write(
         tmp_path,
         ("slide", prose("# T")),
-        ("subslide", code("draw()", "Figure: A <b> title\n", {"image/png": png, "text/plain": "<Figure>"})),
+        ("subslide", code("draw()", "Figure\n", {"image/png": png, "text/plain": "<Figure>"})),
         ("subslide", code('claim("1.1")', data={"text/html": "<div>box</div>", "text/plain": "Claim 1.1"})),
         ("slide", code("x = 1 < 2\nprint(x)", "True & so\n")),
         ("slide", code("def f():\n" + "    pass\n" * 20, "after a long definition\n")),

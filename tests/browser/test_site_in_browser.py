@@ -58,9 +58,9 @@ def test_chapter_shows_what_the_notebook_stores(open_page, shot, site, stem):
     stored = sum(m.startswith("image/") for c in cells for o in c.get("outputs", []) for m in o.get("data", {}))
     figures = page.locator(".cell_output img")
     assert figures.count() == stored
-    titles = [title for cell in cells for title in website.figure_titles(cell)]
+    texts = [text for cell in cells for *_, text in website.pictures(cell)]
     shown = " · ".join(figures.evaluate_all("all => all.map(one => one.alt)"))
-    assert [title for title in titles if title not in shown] == []
+    assert [text for text in texts if text not in shown] == []
     assert page.evaluate("[...document.images].filter(i => !i.complete || !i.naturalWidth).length") == 0
     code = [cell for cell in cells if cell.cell_type == "code"]
     assert page.locator("div.cell").count() == len(code)
