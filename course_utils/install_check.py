@@ -82,15 +82,9 @@ def _marks(encoding):
 
 def _check_versions():
     version = platform.python_version()
-    if OLDEST <= sys.version_info[:2] <= NEWEST:
-        yield GOOD, "Python", version, ""
-    else:
-        yield (
-            BAD,
-            "Python",
-            f"{version}, expected 3.{OLDEST[1]} to 3.{NEWEST[1]}",
-            "Make a new .venv with such a Python.",
-        )
+    good = OLDEST <= sys.version_info[:2] <= NEWEST
+    found = f"{version}, expected 3.{OLDEST[1]} to 3.{NEWEST[1]}"
+    yield _row("Python", good, version if good else found, "Make a new .venv with such a Python.")
     file = ROOT / "requirements.txt"
     if not file.is_file():
         yield BAD, file.name, f"there is no file {file}", "Run this in a complete copy of the course."
@@ -99,12 +93,13 @@ def _check_versions():
         try:
             found = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            yield BAD, name, f"not installed, expected {pinned}", INSTALL
-            continue
-        if found.split("+")[0] == pinned:  # torch adds +cpu, say
-            yield GOOD, name, found, ""
-        else:
-            yield BAD, name, f"{found}, expected {pinned}", INSTALL
+            found = "not installed"
+        good = found.split("+")[0] == pinned  # torch adds +cpu, say
+        yield _row(name, good, found if good else f"{found}, expected {pinned}", INSTALL)
+
+
+def _row(name, good, found, remedy):
+    return (GOOD, name, found, "") if good else (BAD, name, found, remedy)
 
 
 def _check_machine():
@@ -116,21 +111,21 @@ def _check_machine():
         fetches = "" if profile == "offline" else ": fetches MNIST, VGG16 and T5-base when they are first used (1.5 GB)"
         yield GOOD, "profile", profile + fetches, ""
     yield GOOD, "processor cores", f"{os.cpu_count()}, of which the course uses at most 2", ""
+    free = shutil.disk_usage(ROOT).free
+    mark, note = (LOW, ": too little for the full profile") if free < LOW_DISK else (GOOD, "")
+    yield mark, "free disk", f"{free / 1e9:.1f} GB{note}", ""
     try:
         available, limit, whose = _memory()
     except ImportError as error:
         yield BAD, "memory", f"not known: {error}", INSTALL
+        return
+    found = f"{available / 1e9:.1f} GB available of {limit / 1e9:.1f} GB{whose}"
+    if _too_little(available, limit):
+        yield BAD, "memory", f"{found}: too little, a chapter takes up to 2 GB", MEMORY_ADVICE
+    elif available < LOW_MEMORY:
+        yield LOW, "memory", f"{found}: a chapter takes up to 2 GB; close other programs", ""
     else:
-        found = f"{available / 1e9:.1f} GB available of {limit / 1e9:.1f} GB{whose}"
-        if _too_little(available, limit):
-            yield BAD, "memory", f"{found}: too little, a chapter takes up to 2 GB", MEMORY_ADVICE
-        elif available < LOW_MEMORY:
-            yield LOW, "memory", f"{found}: a chapter takes up to 2 GB; close other programs", ""
-        else:
-            yield GOOD, "memory", found, ""
-    free = shutil.disk_usage(ROOT).free
-    mark, note = (LOW, ": too little for the full profile") if free < LOW_DISK else (GOOD, "")
-    yield mark, "free disk", f"{free / 1e9:.1f} GB{note}", ""
+        yield GOOD, "memory", found, ""
 
 
 def _memory():
@@ -151,21 +146,20 @@ def _container_limits(root=Path("/")):
     for line in groups.read_text().splitlines() if groups.is_file() else ():
         _, controllers, path = line.split(":", 2)
         if not controllers:  # version 2
-            top, names, unused = root / "sys/fs/cgroup", ("memory.max", "memory.current"), "inactive_file"
+            top, most, now, unused = root / "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"
         elif "memory" in controllers.split(","):
-            top, names = root / "sys/fs/cgroup/memory", ("memory.limit_in_bytes", "memory.usage_in_bytes")
+            top, most, now = root / "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"
             unused = "total_inactive_file"
         else:
             continue
         group = top / path.lstrip("/")
-        for folder in (group, *group.parents):  # a limit holds for all below; in a container it stands at the top
-            if not folder.is_relative_to(top) or not (folder / names[0]).is_file():
+        for folder in (group, *group.parents):  # a limit holds for all below; a container sees its own at the top
+            if not folder.is_relative_to(top) or not (folder / most).is_file():
                 continue
-            limit, used = ((folder / name).read_text().strip() for name in names)
-            if limit == "max":
+            if (limit := (folder / most).read_text().strip()) == "max":
                 continue
             files = re.search(rf"^{unused} (\d+)", (folder / "memory.stat").read_text(), re.MULTILINE)
-            used = int(used) - (int(files[1]) if files else 0)  # pages of files go when memory is needed
+            used = int((folder / now).read_text()) - int(files[1] if files else 0)  # files' pages go when needed
             yield int(limit) - used, int(limit), ", the limit of this container or session"
 
 
@@ -187,34 +181,26 @@ def _check_folders():
         ("Jupyter's data", paths.jupyter_data_dir, HOME_REMEDY),
         ("Jupyter's connections", paths.jupyter_runtime_dir, HOME_REMEDY),
     ):
+        folder = "no folder"  # where none can be written, gettempdir raises
         try:
-            folder = Path(find())
-            _write_and_forget(folder)
+            wanted = folder = Path(find())
+            while not folder.exists():
+                folder = folder.parent
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(bytes(TRIED_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            yield GOOD, name, str(wanted), ""
         except OSError as error:
-            yield BAD, name, str(error), f"Free some disk space, make the folder writable, or {remedy}."
-        else:
-            yield GOOD, name, str(folder), ""
-
-
-def _write_and_forget(folder):
-    while not folder.exists():
-        folder = folder.parent
-    try:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(bytes(TRIED_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise OSError(f"{folder} cannot be written: {error.strerror}") from error
+            found = f"{folder} cannot be written: {error.strerror}"
+            yield BAD, name, found, f"Free some disk space, make the folder writable, or {remedy}."
 
 
 def _check_weights():
     for entry in status():
         weights = entry.weights
-        if entry.ok:
-            yield GOOD, weights.name, f"{weights.source}; its SHA-256 holds", ""
-        else:
-            yield BAD, weights.name, entry.problem, f"Get {weights.name} back: {weights.repair}"
+        found = entry.problem or f"{weights.source}; its SHA-256 holds"
+        yield _row(weights.name, entry.ok, found, f"Get {weights.name} back: {weights.repair}")
 
 
 # What it does: the process that checks
@@ -244,43 +230,30 @@ def _check_jobs():
 def _try(title, arguments):
     """Run Python with these arguments, and return the row of what came of it: its last line, or how it ended."""
     print(f"    {title}: started\n", end="", flush=True)  # in one piece, since another thread may print as well
+    environment = {**os.environ, "COURSE_PROFILE": "offline", "PYTHONIOENCODING": "utf-8"}  # nothing is fetched here
+    command, options = [sys.executable, *arguments], {"cwd": ROOT, "env": environment, "timeout": JOB_SECONDS}
     try:
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=ROOT,
-            env={**os.environ, "COURSE_PROFILE": "offline", "PYTHONIOENCODING": "utf-8"},  # nothing is fetched here
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=JOB_SECONDS,
-        )
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, **options)
     except subprocess.TimeoutExpired as error:
-        found = f"took longer than {JOB_SECONDS} s; {_last_words(error.stdout, error.stderr)}"
-        return BAD, title, found, "Close other programs, then check again."
-    if done.returncode == 0:
-        return GOOD, title, _last_line(done.stdout), ""
-    if done.returncode == 1:
-        found = _last_line(done.stdout) or _last_line(done.stderr)
-        missing = found.startswith(("ImportError", "ModuleNotFoundError"))
-        return BAD, title, found, INSTALL if missing else f"Mend what stands beside '{title}', then check again."
-    words = _last_words(done.stdout, done.stderr)
-    if done.returncode < 0:
-        name = signal.Signals(-done.returncode).name
-        if name == "SIGKILL":
-            return BAD, title, f"was killed (SIGKILL), most likely for want of memory; {words}", MEMORY_ADVICE
-        found = f"crashed ({name}); {words}"
-    else:
-        found = f"ended with status {done.returncode:#x}; {words}"
-    alone = shlex.join([sys.executable, *arguments])
-    return BAD, title, found, f"{INSTALL} --force-reinstall. If it still crashes, show what this prints: {alone}"
-
-
-def _last_words(output, errors):
-    return f"its last words: {_last_line(output) or _last_line(errors)!r}"
+        done = error
+    last = _last_line(done.stdout) or _last_line(done.stderr)
+    words = f"its last words: {last!r}"
+    if isinstance(done, subprocess.TimeoutExpired):
+        return BAD, title, f"took longer than {JOB_SECONDS} s; {words}", "Close other programs, then check again."
+    if done.returncode in (0, 1):
+        missing = last.startswith(("ImportError", "ModuleNotFoundError"))
+        return _row(title, not done.returncode, last, INSTALL if missing else f"Mend what stands beside '{title}'.")
+    name = signal.Signals(-done.returncode).name if done.returncode < 0 else ""
+    if name == "SIGKILL":
+        return BAD, title, f"was killed (SIGKILL), most likely for want of memory; {words}", MEMORY_ADVICE
+    found = f"crashed ({name}); {words}" if name else f"ended with status {done.returncode:#x}; {words}"
+    remedy = f"{INSTALL} --force-reinstall. If it still crashes, show what this prints: {shlex.join(command)}"
+    return BAD, title, found, remedy
 
 
 def _last_line(output):
-    lines = (output or b"").decode("utf-8", "replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    lines = [line.strip() for line in (output or b"").decode("utf-8", "replace").split("\n")]
+    return next(filter(None, reversed(lines)), "")
 
 
 # What it does: the processes that try it
@@ -290,14 +263,11 @@ def _translate():
     from course_utils import runtime
     from course_utils.networks.pretrained import load_translator
 
-    for step, load in (
-        ("loading TensorFlow", runtime.load_keras),
-        ("loading torch", runtime.load_torch),
-        ("loading transformers", runtime.load_transformers),
-        ("loading faster-whisper", lambda: importlib.import_module("faster_whisper")),
-    ):
-        print(step, flush=True)
-        load()
+    for name in ("keras", "torch", "transformers"):
+        print(f"loading {name}", flush=True)
+        getattr(runtime, f"load_{name}")()
+    print("loading faster-whisper", flush=True)
+    importlib.import_module("faster_whisper")
     print("translating a sentence", flush=True)
     (found,) = load_translator().translate([SENTENCE], "French")
     return _require(found, TRANSLATION, f"{SENTENCE!r} in French")
@@ -337,7 +307,8 @@ def _require(found, expected, what):
 
 def _use_kernel():
     """Start a kernel as the lab does, in the learner's folder, and let it import the course and show a figure."""
-    from jupyter_client.manager import start_new_kernel
+    import nbclient
+    import nbformat
 
     backend = os.environ.pop("MPLBACKEND", None)
     print("storing matplotlib's list of fonts", flush=True)  # or a warning would stand in the first notebook
@@ -345,60 +316,45 @@ def _use_kernel():
     os.environ |= {"MPLBACKEND": backend} if backend else {}
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
     folder = LEARNERS_FOLDER if LEARNERS_FOLDER.is_dir() else NOTEBOOKS
-    found = {"stdout": "", "error": "", "image/png": ""}
-
-    def collect(message):
-        content = message["content"]
-        if message["msg_type"] == "stream":
-            found[content["name"]] = found.get(content["name"], "") + content["text"]
-        elif message["msg_type"] == "error":
-            found["error"] = f"{content['ename']}: {content['evalue']}"
-        else:
-            found.update(content.get("data", {}))
-
-    print("starting a notebook's kernel", flush=True)
+    cell = nbformat.v4.new_code_cell(KERNEL_CODE)
+    options = {"timeout": 60, "kernel_name": "python3", "allow_errors": True}
+    options["resources"] = {"metadata": {"path": str(folder)}}
+    print("running code in a notebook's kernel", flush=True)
     with tempfile.TemporaryFile() as log:
         try:
-            manager, client = start_new_kernel(kernel_name="python3", cwd=str(folder), stderr=log)
+            nbclient.NotebookClient(nbformat.v4.new_notebook(cells=[cell]), **options).execute(stderr=log)
         except RuntimeError as error:
             log.seek(0)
             raise RuntimeError(f"{error}. It wrote last: {_last_line(log.read())}") from error
-        try:
-            print("running code in a notebook's kernel", flush=True)
-            client.execute_interactive(KERNEL_CODE, timeout=60, output_hook=collect, allow_stdin=False)
-        finally:
-            client.stop_channels()
-            manager.shutdown_kernel(now=True)
-    return _judge_kernel(folder, found, backend)
+    text = "".join(output.text for output in cell.outputs if output.get("name") == "stdout")
+    error = "".join(f"{output.ename}: {output.evalue}" for output in cell.outputs if output.output_type == "error")
+    picture = any("image/png" in output.get("data", {}) for output in cell.outputs)
+    return _judge_kernel(folder, text, error, picture, backend)
 
 
-def _judge_kernel(folder, found, backend):
+def _judge_kernel(folder, text, error, picture, backend):
     """Return what to say of a kernel that did as it was told, or raise an error that says what it did instead."""
-    prefix, package = [*found["stdout"].splitlines(), "", ""][:2]
+    prefix, package = [*text.splitlines(), "", ""][:2]
+    imported = Path(package).resolve().parent.parent
     if prefix != sys.prefix:
         raise RuntimeError(
             f"kernels run the Python of {prefix or 'no known folder'}, not that of {sys.prefix}. "
             f"Run: {shlex.join([sys.executable, '-m', 'ipykernel', 'install', '--sys-prefix'])}"
         )
-    imported = Path(package).resolve().parent.parent
     if imported != ROOT:
         if package:
             where = f"a kernel in {folder} imports the course from {imported}, not from {ROOT}"
-        elif "No module named 'course_utils'" in found["error"]:
+        elif "No module named 'course_utils'" in error:
             where = f"a kernel in {folder} does not find the course, which was installed in {_installed_in()} "
-            where += f"and now is in {ROOT} ({found['error']})"
+            where += f"and now is in {ROOT} ({error})"
         else:
-            raise RuntimeError(f"a kernel in {folder} could not import the course: {found['error']}")
+            raise RuntimeError(f"a kernel in {folder} could not import the course: {error}")
         command = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "-e", str(ROOT)]
         raise RuntimeError(f"{where}. Run: {shlex.join(command)}")
-    if not found["image/png"]:
-        if backend:
-            raise RuntimeError(
-                f"MPLBACKEND: found {backend!r}, with which a notebook shows no figure. Unset the variable."
-            )
-        raise RuntimeError(
-            f"a notebook shows no figure ({found['error'] or 'and no error'}). Install the packages again."
-        )
+    if not picture and backend:
+        raise RuntimeError(f"MPLBACKEND: found {backend!r}, with which a notebook shows no figure. Unset the variable.")
+    if not picture:
+        raise RuntimeError(f"a notebook shows no figure ({error or 'and no error'}). Install the packages again.")
     return f"imports the course from {ROOT}, and shows a figure"
 
 

@@ -66,7 +66,8 @@ def read_notebook(path):
     except (OSError, ValueError, AttributeError, KeyError, TypeError, nbformat.ValidationError) as error:
         reason = str(error).split("\n")[0]
         raise NotebookError(
-            f"path: {shown(path)} cannot be read as a notebook of format 4 ({reason}). Save it again in JupyterLab."
+            f"path: cannot read {shown(path)} as a notebook of format 4 ({reason}). Check the path, or save it "
+            "again in JupyterLab."
         ) from error
     return notebook
 

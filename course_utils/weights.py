@@ -250,8 +250,8 @@ def check_hash(name, file, opened, expected, advice):
     found = hashlib.file_digest(opened, algorithm).hexdigest()
     if found != expected:
         raise WeightsError(
-            f"{name}: wrong checksum of {file} ({opened.seek(0, os.SEEK_END):,} bytes): expected {algorithm.upper()} "
-            f"{expected}, found {found}. {advice}"
+            f"{name}: wrong checksum of {file} ({opened.seek(0, os.SEEK_END):,} bytes): expected "
+            f"{algorithm.upper().replace('SHA', 'SHA-')} {expected}, found {found}. {advice}"
         )
 
 

@@ -20,7 +20,7 @@ from course_utils import install_check, runtime, weights
 from course_utils.__main__ import main
 from course_utils.networks import pretrained
 from course_utils.notebooks import ROOT, NotebookError
-from course_utils.speech import samples as speech
+from course_utils.speech import recogniser, synthesiser
 from course_utils.weights import WEIGHTS
 
 Version = namedtuple("Version", "major minor micro releaselevel serial")
@@ -327,9 +327,9 @@ def test_a_wrong_name_or_wrong_words_are_not_ready(monkeypatch):
     monkeypatch.setattr(pretrained, "load_image_classifier", lambda: classifier)
     with pytest.raises(RuntimeError, match="photograph 'coffee': found 'tea cup', expected 'espresso'"):
         install_check._name_photograph()
-    recogniser = SimpleNamespace(transcribe=lambda samples: SimpleNamespace(text="Good mourning."))
-    monkeypatch.setattr(speech, "load_recogniser", lambda: recogniser)
-    monkeypatch.setattr(speech, "speak", lambda text: np.zeros(16_000, np.float32))
+    writer = SimpleNamespace(transcribe=lambda samples: SimpleNamespace(text="Good mourning."))
+    monkeypatch.setattr(recogniser, "load_recogniser", lambda: writer)
+    monkeypatch.setattr(synthesiser, "speak", lambda text: np.zeros(16_000, np.float32))
     with pytest.raises(RuntimeError, match="spoken: found 'good mourning', expected 'good morning'"):
         install_check._write_speech()
 
@@ -367,8 +367,7 @@ def test_kernels_that_import_another_copy(tmp_path):
 
 
 def judge(text, error="", picture="png", backend=None):
-    found = {"stdout": text, "error": error, "image/png": picture}
-    return install_check._judge_kernel(Path("work"), found, backend)
+    return install_check._judge_kernel(Path("work"), text, error, picture, backend)
 
 
 def test_kernels_that_do_not_find_the_course(monkeypatch):

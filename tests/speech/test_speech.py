@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils.data import load_spoken_sentences
-from course_utils.speech import samples as speech
-from course_utils.speech.recogniser import load_recogniser, verified_whisper_files
+from course_utils.speech import synthesiser
+from course_utils.speech.recogniser import Recogniser, load_recogniser, verified_whisper_files
 from course_utils.speech.samples import SAMPLE_RATE, SpeechError, add_noise, load_wav, resample
 from course_utils.speech.synthesiser import join_sentences, speak, voices
 from course_utils.speech.words import WordErrors, normalise_text, word_errors
@@ -106,7 +106,7 @@ def test_speeds_out_of_range_are_refused(speed):
 
 @needs_espeak
 def test_a_synthesiser_that_does_not_end_is_stopped(monkeypatch):
-    monkeypatch.setattr(speech, "LONGEST_SPEECH", 1)
+    monkeypatch.setattr(synthesiser, "LONGEST_SPEECH", 1)
     with pytest.raises(SpeechError, match="could not speak .*Try another text"):
         speak("This sentence takes much longer than a single second to say.")
 
@@ -114,17 +114,16 @@ def test_a_synthesiser_that_does_not_end_is_stopped(monkeypatch):
 @needs_espeak
 def test_long_paths_of_the_data_are_no_obstacle(monkeypatch):
     here = speak("yes")
-    monkeypatch.setattr(speech, "_LONGEST_DATA_PATH", 1)
+    monkeypatch.setattr(synthesiser, "_LONGEST_DATA_PATH", 1)
     assert np.array_equal(speak("yes"), here)
 
 
 def test_a_missing_package_names_the_command(monkeypatch):
-    monkeypatch.setattr(speech.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     for name, call in {
         "espeakng_loader": lambda: speak("yes"),
         "jiwer": lambda: word_errors("yes", "no"),
         "num2words": lambda: normalise_text("7"),
-        "scipy": lambda: resample(TONE, 8000),
     }.items():
         with pytest.raises(SpeechError, match=f"{name}: the package is not installed. Run: pip install"):
             call()
@@ -146,7 +145,7 @@ def test_sentences_are_joined_into_clips_of_20_to_28_seconds():
 
 @given(st.lists(st.floats(1, 9), min_size=1, max_size=30))
 def test_cutting_keeps_the_order_the_limit_and_the_fewest_clips(seconds):
-    cuts = speech._cut_evenly(seconds, 10)
+    cuts = synthesiser._cut_evenly(seconds, 10)
     assert [place for start, end in cuts for place in range(start, end)] == list(range(len(seconds)))
     assert all(sum(seconds[start:end]) <= 10 for start, end in cuts)
     greedy, filled = 1, 0.0
@@ -156,7 +155,7 @@ def test_cutting_keeps_the_order_the_limit_and_the_fewest_clips(seconds):
 
 
 def test_cutting_by_hand():
-    assert speech._cut_evenly([4, 4, 4, 4], 13) == ((0, 2), (2, 4))  # not 12 and 4
+    assert synthesiser._cut_evenly([4, 4, 4, 4], 13) == ((0, 2), (2, 4))  # not 12 and 4
 
 
 @pytest.mark.parametrize(
@@ -236,7 +235,7 @@ def test_samples_that_are_no_sound_are_refused_everywhere(samples, message):
     for call in (
         lambda: add_noise(samples, 10),
         lambda: resample(samples, 8000),
-        lambda: speech.Recogniser._checked(samples, 16000),
+        lambda: Recogniser._checked(samples, 16000),
     ):
         with pytest.raises(ValueError, match=f"samples: found .*{message}|samples: found {message}"):
             call()
@@ -265,6 +264,7 @@ def test_rates_that_are_none_are_refused(rate):
         resample(TONE, rate)
 
 
+@needs_whisper
 @pytest.mark.parametrize(("width", "channels"), [(1, 1), (2, 1), (2, 2), (3, 1), (4, 2)])
 def test_wav_files_of_all_widths_are_read(tmp_path, width, channels):
     file = tmp_path / "tone.wav"
@@ -276,15 +276,29 @@ def test_wav_files_of_all_widths_are_read(tmp_path, width, channels):
     assert np.abs(load_wav(file) - TONE).max() < (0.01 if width == 1 else 1e-4)
 
 
-def test_files_that_are_no_wav_are_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="path: there is no file"):
+@needs_whisper
+def test_other_formats_and_rates_are_read(tmp_path):
+    import av
+
+    with av.open(str(tmp_path / "tone.flac"), "w") as container:
+        track = container.add_stream("flac", rate=48_000, layout="mono")
+        tone = np.sin(2 * np.pi * 440 * np.arange(48_000) / 48_000)
+        frame = av.AudioFrame.from_ndarray((tone * 32767).astype(np.int16)[None], format="s16", layout="mono")
+        frame.sample_rate = 48_000
+        for packet in [*track.encode(frame), *track.encode(None)]:
+            container.mux(packet)
+    found = load_wav(tmp_path / "tone.flac")
+    assert found.dtype == np.float32 and len(found) == SAMPLE_RATE
+    assert np.argmax(np.abs(np.fft.rfft(found))) == 440
+
+
+@needs_whisper
+def test_files_without_sound_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="none.wav"):
         load_wav(tmp_path / "none.wav")
     (tmp_path / "text.wav").write_text("no sound here")
-    with pytest.raises(ValueError, match="path: text.wav is no .wav file"):
+    with pytest.raises(ValueError, match="path: .*text.wav holds no sound"):
         load_wav(tmp_path / "text.wav")
-    for path in ("", None, 5):
-        with pytest.raises(ValueError, match="path: found .*, expected a path"):
-            load_wav(path)
 
 
 # Weights
@@ -301,7 +315,7 @@ def test_a_wrong_checksum_is_refused_before_anything_is_loaded(tiny_files, name,
     def must_not_load(package):
         raise AssertionError(f"{package} was imported before the checksums were verified")
 
-    monkeypatch.setattr(speech, "_import", must_not_load)
+    monkeypatch.setattr("course_utils.speech.recogniser.import_package", must_not_load)
     (tiny_files / name).write_bytes(b"changed")
     with pytest.raises(WeightsError, match=f"wrong checksum of .*{name} .*expected SHA-256 .*found"):
         load_recogniser(tiny_files)
