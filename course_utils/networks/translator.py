@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 from pathlib import Path
 
-from course_utils.checks import check_count
+from course_utils.checks import check_count, check_texts
 from course_utils.memory import CLOSE, say_memory
 from course_utils.networks.t5_folder import REPLACE, read_t5_folder
 from course_utils.runtime import load_torch, load_transformers, progress
@@ -140,10 +140,9 @@ class Translator:
 
         Raises
         ------
-        TypeError
-            When `sentences` is no list of strings.
         ValueError
-            When the list or a sentence is empty, a sentence is too long, or another argument is out of its range.
+            When `sentences` is no list of strings, the list or a sentence is empty, a sentence is too long, or another
+            argument is out of its range.
         """
         torch = load_torch()
         prefix = self.prefix(target)
@@ -188,7 +187,7 @@ def _batches_by_length(rows, beams):
 
 
 def _load_tokenizer(folder, config):
-    """Load the tokenizer, and try it: what it writes must be tokens of the model."""
+    """Load the tokenizer, and try it."""
     file = folder / "tokenizer.json"
     if not file.is_file():
         raise FileNotFoundError(f"folder: found no file {file.name} in {str(folder)!r}. {REPLACE}")
@@ -198,30 +197,16 @@ def _load_tokenizer(folder, config):
         )
         row = tokenizer(["translate English to French: Hello."])["input_ids"][0]
         tokenizer.batch_decode(tokenizer.pad({"input_ids": [row, row[:1]]})["input_ids"], skip_special_tokens=True)
-        largest = max(*row, *tokenizer.get_vocab().values())
     except Exception as error:
         raise WeightsError(
             f"folder: {file} or tokenizer_config.json does not describe a tokenizer: {type(error).__name__}: {error}. "
             f"{REPLACE}"
         ) from error
-    if largest >= config.vocab_size:
-        raise WeightsError(
-            f"folder: {file} knows the token {largest}, expected at most {config.vocab_size - 1}, for config.json says "
-            f"vocab_size {config.vocab_size}. {REPLACE}"
-        )
     return tokenizer
 
 
 def _check_sentences(sentences):
-    if isinstance(sentences, str) or not isinstance(sentences, (list, tuple)):
-        raise TypeError(
-            f"sentences: found {type(sentences).__name__}, expected a list of strings. For one, write [sentence]."
-        )
-    if not sentences:
-        raise ValueError("sentences: found an empty list, expected at least one sentence.")
-    for position, sentence in enumerate(sentences):
-        if not isinstance(sentence, str):
-            raise TypeError(f"sentences[{position}]: found {type(sentence).__name__} {sentence!r}, expected a string.")
+    for position, sentence in enumerate(check_texts("sentences", sentences)):
         if not sentence.strip():
             raise ValueError(f"sentences[{position}]: found an empty string, expected a sentence. Leave it out.")
         if any("\ud800" <= character <= "\udfff" for character in sentence):
