@@ -34,7 +34,7 @@ def main(arguments=None):
         if name == "store":
             command.add_argument("--fresh", action="store_true", help="replace the outputs even if nothing changed")
     commands.add_parser("site"), commands.add_parser("slides")
-    commands.add_parser("submissions").add_argument("folder", type=Path)
+    commands.add_parser("submissions").add_argument("folder")
     options = parser.parse_args(arguments)
     try:
         return _run(options)

@@ -27,7 +27,7 @@ def rebuild(name, fill):
     if not isinstance(name, str) or name in ("", "..") or Path(name).name != name:
         raise ValueError(f"name: found {name!r}, expected the name of a folder, without a path.")
     folder, new, old = BUILD / name, BUILD / f"{name}.new", BUILD / f"{name}.old"
-    _delete(new, old)
+    _tidy(folder, new, old)
     try:
         with naming_file(new):
             new.mkdir(parents=True)
@@ -37,13 +37,16 @@ def rebuild(name, fill):
                 folder.rename(old)
             new.rename(folder)
     finally:
-        _delete(new, old)
+        _tidy(folder, new, old)
     return folder
 
 
-def _delete(*folders):
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+def _tidy(folder, new, old):
+    """Leave `folder` alone there: what it held before, where the change of names was cut short."""
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+    for path in (new, old):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def write_text(path, text):

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_utils.memory import SHORTAGE
 from course_utils.notebooks import ROOT, NotebookError, code_cells, notebook_bytes, read_notebook, shown, write_file
 
 __all__ = ["Measurement", "execution_environment", "measure", "sanitise", "source_hash", "store"]
@@ -25,7 +26,6 @@ KEPT_CELL_METADATA = ("course", "jupyter", "slideshow", "tags")
 KERNEL_SPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 UNCOMPARED_OUTPUTS = ("image/png", "image/jpeg")  # the ones that nbval leaves out
 LITTLE_MEMORY = "Most often memory ran out: close other programs and notebooks, then try again."
-OUT_OF_MEMORY = re.compile(r"MemoryError|allocate memory|ResourceExhausted", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -52,23 +52,12 @@ def sanitise(text):
     """Return `text` with what differs between machines masked, exactly as nbval masks it.
 
     The patterns stand in `tests/nbval_sanitize.cfg`, and nbval's own function reads them.
-
-    Raises
-    ------
-    TypeError
-        When `text` is not a string.
     """
-    if not isinstance(text, str):
-        raise TypeError(f"text: found {type(text).__name__}, expected a string.")
-    for pattern, replacement in _sanitise_patterns():
-        text = re.sub(pattern, replacement, text)
-    return text
-
-
-def _sanitise_patterns():
     from nbval.plugin import get_sanitize_patterns
 
-    return get_sanitize_patterns(SANITISE_FILE.read_text(encoding="utf-8"))
+    for pattern, replacement in get_sanitize_patterns(SANITISE_FILE.read_text(encoding="utf-8")):
+        text = re.sub(pattern, replacement, text)
+    return text
 
 
 def _compared(outputs):
@@ -84,12 +73,9 @@ def _compared(outputs):
         elif output.output_type == "error":
             compared.append((output.ename, sanitise(output.evalue)))
         else:
-            for mime in sorted(output.data):
-                value = output.data[mime]
-                if mime in UNCOMPARED_OUTPUTS:
-                    compared.append((mime, "a picture"))
-                else:
-                    compared.append((mime, sanitise(value) if isinstance(value, str) else value))
+            for mime, value in sorted(output.data.items()):
+                text = sanitise(value) if isinstance(value, str) else value
+                compared.append((mime, "a picture" if mime in UNCOMPARED_OUTPUTS else text))
     return compared
 
 
@@ -132,8 +118,8 @@ def _execute(path, notebook, seconds=CELL_SECONDS, watch=None):
             log.seek(0)
             tail = "\n".join(log.read().decode(errors="replace").splitlines()[-15:])
             kernel_log = f"\nLast lines that the kernel wrote to its stderr:\n{tail}" if tail else ""
-            name = getattr(error, "ename", "") + getattr(error, "evalue", "")
-            short = isinstance(error, DeadKernelError) or OUT_OF_MEMORY.search(name)
+            found = f"{getattr(error, 'ename', '')}: {getattr(error, 'evalue', '')}"
+            short = isinstance(error, DeadKernelError) or SHORTAGE.search(found)
             memory = f"\n{LITTLE_MEMORY}" if short else ""
             raise NotebookError(f"{shown(path)}, cell {at['cell']}: {error}{memory}{kernel_log}") from error
 

@@ -54,9 +54,9 @@ def read_submissions(folder):
     NotebookError
         When `folder` is no folder, or there is no notebook in it.
     """
+    if not os.path.isdir(folder):  # also false for an empty name, which Path would take for the current folder
+        raise NotebookError(f"folder: {str(folder)!r} is not a folder. Name the folder that holds what was handed in.")
     folder, paths, closed = Path(folder), [], []
-    if not folder.is_dir():
-        raise NotebookError(f"folder: {folder} is not a folder. Name the folder that holds what was handed in.")
     for place, folders, files in os.walk(folder, onerror=closed.append):
         folders[:] = [name for name in folders if name not in SKIPPED_FOLDERS]
         paths += [Path(place, name) for name in folders + files if not name.startswith("._")]

@@ -48,7 +48,7 @@ def _run(command, others):
         finally:
             signal.signal(signal.SIGINT, before)
     if command == "copy":
-        print("\n".join(copy_for_learners(Path(others[0]).absolute() if others else "work")))
+        print("\n".join(copy_for_learners(others[0] and Path(others[0]).absolute() if others else "work")))
     else:
         prepare()
     return 0

@@ -8,7 +8,7 @@ import inspect
 import io
 import reprlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from unittest import mock
 
 import numpy as np
@@ -118,9 +118,11 @@ def check(label, *tests):
         if reason == UNWRITTEN and callable(candidate) and run is not None:
             reason = "it still raises NotImplementedError: take that line of the stub out"
     source = run.source if run else None
-    notes = _record(name, reason, Verdict(reason is None, candidate, source, tuple(tests), seconds)) if by_name else []
-    mark = RIGHT if reason is None else NOT_YET
-    answers.show(_Box(mark, label, reason, [*notes, *_count(name, reason, source)]))
+    notes = []
+    if by_name:
+        verdict = Verdict(reason is None, candidate, source, tuple(tests), seconds)
+        notes = [*_record(name, reason, verdict), *_count(name, reason, source)]
+    answers.show(_Box(RIGHT if reason is None else NOT_YET, label, reason, notes))
     return Outcome(reason is None)
 
 
@@ -149,7 +151,7 @@ def _record(name, reason, verdict):
         answers.forget(f"{name}.py")
         return []
     trouble = answers.keep(f"{name}.py", verdict.source)
-    VERDICTS[name] = Verdict(**{**vars(verdict), "kept": not trouble and bool(answers.kept_files(f"{name}.py"))})
+    VERDICTS[name] = replace(verdict, kept=not trouble and bool(answers.kept_files(f"{name}.py")))
     return [trouble] if trouble else []
 
 
@@ -266,16 +268,20 @@ def _passes(test, answer):
 
 
 def _truth_values(value):
-    """Return where True and False stand in a value, as nested lists of bools."""
+    """Return what tells where True and False stand in a value: lists, dicts and sets like its own, with bools."""
     if hasattr(value, "tolist"):  # an array, a number of NumPy's, or a tensor
         value = value.tolist()
     if isinstance(value, dict):
-        return {key: _truth_values(item) for key, item in value.items()}
+        return {_marked(key): _truth_values(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_truth_values(item) for item in value]
     if isinstance(value, set | frozenset):
-        return sum(isinstance(item, bool | np.bool_) for item in value)
+        return set(map(_marked, value))
     return isinstance(value, bool)
+
+
+def _marked(item):
+    return item, isinstance(item, bool | np.bool_)
 
 
 def first_failure(candidate, tests):

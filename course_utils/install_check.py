@@ -158,10 +158,7 @@ def _container_limits(root=Path("/")):
         else:
             continue
         group = top / path.lstrip("/")
-        for folder in (
-            group,
-            *group.parents,
-        ):  # a limit holds for all below; a container sees its own at the top
+        for folder in (group, *group.parents):  # a limit holds for all below; in a container it stands at the top
             if not folder.is_relative_to(top) or not (folder / names[0]).is_file():
                 continue
             limit, used = ((folder / name).read_text().strip() for name in names)

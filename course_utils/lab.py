@@ -41,7 +41,7 @@ def install_kernel_config(prefix=sys.prefix):
     """
     target = Path(prefix) / "etc" / "ipython" / KERNEL_CONFIG.name
     content = KERNEL_CONFIG.read_bytes()
-    if target.exists() and not target.read_bytes().startswith(content.split(b"\n", 1)[0]):
+    if target.exists() and not target.read_bytes().startswith(b"# Written by the course"):
         raise FileExistsError(
             f"prefix: {target} exists and was not written by the course, so it was left as it is. "
             f"Add the settings of {shown(KERNEL_CONFIG)} to it, or use a new virtual environment."

@@ -12,18 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.checks import check_classes, check_path
 from course_utils.data import DataError
 
-__all__ = [
-    "ALPHABET",
-    "LibraryText",
-    "decode_text",
-    "encode_text",
-    "load_library_text",
-    "prose_paragraphs",
-    "read_topics",
-]
+__all__ = ["ALPHABET", "LibraryText", "encode_text", "load_library_text", "prose_paragraphs", "read_topics"]
 
 ALPHABET = "\n" + "".join(map(chr, range(32, 127)))  # one token each: a line break, then the printable ASCII characters
 HELD_OUT_OF = 10  # one file of so many is held out
@@ -57,29 +48,21 @@ class LibraryText:
     """English prose about Python, one paragraph a line, in the characters of `ALPHABET` only.
 
     `train` and `held_out` come from different files, and no paragraph stands in both. The text changes a little with
-    the version of Python, which is named in `source`; `files` and `paragraphs` count what was kept.
+    the version of Python, which is named in `source`.
     """
 
     train: str
     held_out: str
-    files: int
-    paragraphs: int
     source: str
     licence: str
 
 
-def load_library_text(folder=None):
-    """Load the English text of Python's standard library, split by file into training and held-out text.
+@lru_cache(maxsize=1)
+def load_library_text():
+    """Load the English text of this Python's standard library, split by file into training and held-out text.
 
-    It consists of the reference topics of `pydoc_data` (what `help("lambda")` shows) and of the docstrings: strings in
-    three quotes that open a line of a module's source. Each is cut into paragraphs. A paragraph is kept if it has at
-    least 40 characters and 8 words, holds no example session or address, and 85 % of it are letters and spaces; equal
-    paragraphs are kept once, where they stand first.
-
-    Parameters
-    ----------
-    folder : str or Path, optional
-        A standard library's folder to read instead of this Python's own.
+    It consists of the docstrings (strings in three quotes that open a line of a module's source) and of the reference
+    topics of `pydoc_data` (what `help("lambda")` shows). Equal paragraphs are kept once, where they stand first.
 
     Returns
     -------
@@ -88,17 +71,28 @@ def load_library_text(folder=None):
 
     Raises
     ------
-    ValueError
-        When `folder` is no path.
     DataError
-        When there is no such folder, or it holds no sources, as in some reduced distributions of Python.
+        When this Python has no sources, as some reduced distributions.
     """
-    if folder is None:
-        return _load(Path(sysconfig.get_path("stdlib")), f"the standard library of Python {platform.python_version()}")
-    folder = check_path("folder", folder)
-    if not folder.is_dir():
-        raise DataError(f"folder: there is no folder {folder}. Check the path; the working folder is {Path.cwd()}.")
-    return _load(folder, f"the folder {folder.name}")
+    folder, parts, seen = Path(sysconfig.get_path("stdlib")), {False: [], True: []}, set()
+    documents = ((name, (folder / name).read_text("utf-8", "replace")) for name in sorted(_sources(folder)))
+    found = [(name, _docstrings(source)) for name, source in documents]
+    for name, texts in [*found, *((name, [text]) for name, text in read_topics(folder))]:
+        for paragraph in (paragraph for text in texts for paragraph in prose_paragraphs(text)):
+            if paragraph not in seen:
+                seen.add(paragraph)
+                parts[_is_held_out(name)].append(paragraph + "\n")
+    if not (parts[False] and parts[True]):
+        raise DataError(
+            f"{folder} holds too few sources with documentation. "
+            "Use a Python that comes with the sources of its standard library, such as the one of python.org."
+        )
+    return LibraryText(
+        "".join(parts[False]),
+        "".join(parts[True]),
+        f"documentation inside the standard library of Python {platform.python_version()} (https://docs.python.org)",
+        "PSF License Agreement, copyright Python Software Foundation (https://docs.python.org/3/license.html)",
+    )
 
 
 def encode_text(text):
@@ -107,54 +101,12 @@ def encode_text(text):
     Raises
     ------
     ValueError
-        When `text` is no string, or a character is not in `ALPHABET`.
+        When a character is not in `ALPHABET`.
     """
-    _check_text(text)
-    try:
-        codes = np.frombuffer(text.encode("ascii"), dtype=np.uint8)
-    except UnicodeEncodeError as error:
-        raise ValueError(f"text: found {text[error.start]!r}, expected only ASCII characters. Replace it.") from error
-    tokens = np.where(codes == 10, 0, codes - 31).astype(np.uint8)
-    wrong = (tokens >= len(ALPHABET)) | ((codes < 32) & (codes != 10))
-    if wrong.any():
-        raise ValueError(f"text: found {chr(codes[wrong][0])!r}, expected line breaks and printable ASCII characters.")
-    return tokens
-
-
-def decode_text(tokens):
-    """Return the text of a sequence of tokens, as `encode_text` makes them; any other tokens raise ValueError."""
-    if isinstance(tokens, list | tuple | np.ndarray) and len(tokens) == 0:
-        return ""
-    return "".join(ALPHABET[token] for token in check_classes("tokens", tokens, len(ALPHABET)))
-
-
-@lru_cache(maxsize=2)
-def _load(folder, what):
-    parts, seen, files, paragraphs = {False: [], True: []}, set(), 0, 0
-    for name, texts in _documents(folder):
-        kept = [paragraph for text in texts for paragraph in prose_paragraphs(text) if paragraph not in seen]
-        kept = list(dict.fromkeys(kept))
-        if kept:
-            seen.update(kept)
-            parts[_is_held_out(name)] += kept
-            files += 1
-            paragraphs += len(kept)
-    if not parts[False] or not parts[True]:
-        raise DataError(
-            f"folder: {folder} holds too few sources with documentation (found {files}). "
-            "Use a Python that comes with the sources of its standard library, such as the one of python.org."
-        )
-    train, held_out = ("".join(paragraph + "\n" for paragraph in parts[part]) for part in (False, True))
-    source = f"documentation inside {what} (https://docs.python.org)"
-    licence = "PSF License Agreement, copyright Python Software Foundation (https://docs.python.org/3/license.html)"
-    return LibraryText(train, held_out, files, paragraphs, source, licence)
-
-
-def _documents(folder):
-    """Yield (name, texts) of each file with documentation, and of each reference topic, in a fixed order."""
-    for name in sorted(_sources(folder)):
-        yield name, _docstrings((folder / name).read_text(encoding="utf-8", errors="replace"))
-    yield from ((name, [text]) for name, text in read_topics(folder))
+    if unknown := set(text) - set(ALPHABET):
+        raise ValueError(f"text: found {sorted(unknown)}, expected line breaks and printable ASCII characters only.")
+    codes = np.frombuffer(text.encode("ascii"), dtype=np.uint8)
+    return np.where(codes == 10, 0, codes - 31).astype(np.uint8)
 
 
 def _sources(folder):
@@ -177,7 +129,7 @@ def read_topics(folder):
 
     `folder` is a standard library's.
     """
-    path = check_path("folder", folder) / "pydoc_data" / "topics.py"
+    path = Path(folder) / "pydoc_data" / "topics.py"
     if not path.is_file():
         return []
     dictionary = ast.literal_eval(ast.parse(path.read_text(encoding="utf-8")).body[-1].value)
@@ -190,18 +142,12 @@ def prose_paragraphs(text, shortest=SHORTEST, fewest_words=FEWEST_WORDS):
     A paragraph is kept if it has so many characters and words, no example session, escape or address, and 85 % of it
     are letters and spaces.
     """
-    _check_text(text)
     for paragraph in re.split(r"\n[ \t]*\n", text.translate(PLAIN_MARKS)):
         line = " ".join(paragraph.split())
         if len(line) < shortest or not line.isascii() or not line.isprintable() or UNWANTED.search(line):
             continue
         if len(NO_PROSE.sub("", line)) >= LETTERS * len(line) and line.count(" ") + 1 >= fewest_words:
             yield line
-
-
-def _check_text(text):
-    if not isinstance(text, str):
-        raise ValueError(f"text: found {type(text).__name__}, expected a string.")
 
 
 def _is_held_out(name):

@@ -3,7 +3,7 @@
 import contextlib
 import re
 
-__all__ = ["CLOSE", "say_memory"]
+__all__ = ["CLOSE", "SHORTAGE", "say_memory"]
 
 # what NumPy, TensorFlow, torch, safetensors and the system call it
 SHORTAGE = re.compile(

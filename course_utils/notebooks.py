@@ -4,13 +4,10 @@ import ast
 import contextlib
 import copy
 import hashlib
-import json
 import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-
-from course_utils.checks import check_path, check_texts
 
 __all__ = [
     "NOTEBOOKS",
@@ -60,40 +57,18 @@ def read_notebook(path):
 
     path = Path(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise NotebookError(f"path: cannot read {shown(path)} as a notebook ({error}).") from error
-    if not isinstance(content, dict) or content.get("nbformat") != 4:
-        raise NotebookError(f"path: {shown(path)} is not a notebook of format 4. Save it again in JupyterLab.")
-    notebook = nbformat.from_dict(content)
-    try:
-        _normalise(notebook)
+        notebook = nbformat.reader.reads(path.read_text(encoding="utf-8"))
+        if notebook.nbformat != 4:
+            raise ValueError(f"its format is {notebook.nbformat}")
+        notebook.nbformat_minor = 5
+        _complete_ids(notebook)
         nbformat.validate(notebook)
-    except (nbformat.ValidationError, AttributeError, TypeError) as error:
-        message = str(error).splitlines()[0]
-        raise NotebookError(f"path: {shown(path)} is not a valid notebook ({message}).") from error
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, nbformat.ValidationError) as error:
+        reason = str(error).split("\n")[0]
+        raise NotebookError(
+            f"path: {shown(path)} cannot be read as a notebook of format 4 ({reason}). Save it again in JupyterLab."
+        ) from error
     return notebook
-
-
-def _normalise(notebook):
-    """Give each cell an id, and join the lists of lines in which a file keeps its texts."""
-    notebook.nbformat_minor = 5
-    _complete_ids(notebook)
-    for cell in notebook.cells:
-        cell.source = _text(cell.source)
-        for output in cell.get("outputs", []):
-            if "text" in output:
-                output.text = _text(output.text)
-            for mime, value in output.get("data", {}).items():
-                output.data[mime] = _text(value) if _is_lines(value) else value
-
-
-def _is_lines(value):
-    return isinstance(value, list) and all(isinstance(line, str) for line in value)
-
-
-def _text(value):
-    return "".join(value) if isinstance(value, list) else value
 
 
 def _complete_ids(notebook):
@@ -101,11 +76,12 @@ def _complete_ids(notebook):
     seen = set()
     for index, cell in enumerate(notebook.cells):
         if cell.get("id") is None or cell.id in seen:
-            cell.id = hashlib.sha256(f"{index}\n{_text(cell.source)}".encode()).hexdigest()[:8]
+            cell.id = hashlib.sha256(f"{index}\n{cell.source}".encode()).hexdigest()[:8]
         seen.add(cell.id)
 
 
 def notebook_bytes(notebook):
+    """Return a notebook as the bytes of its file."""
     import nbformat
 
     return (nbformat.writes(notebook).rstrip("\n") + "\n").encode()
@@ -149,6 +125,7 @@ def shown(path):
 
 
 def code_cells(notebook):
+    """Return the code cells of a notebook as pairs of their place among all cells and the cell."""
     return [(index, cell) for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
 
 
@@ -164,28 +141,18 @@ def load_definitions(notebook, names, given=None):
     notebook : str or Path
         The stem of a chapter in `notebooks/`, such as "03_core_algorithms", or the path of an .ipynb file.
     names : sequence of str
-        What to take.
+        What to take; each becomes an attribute of the namespace that is returned.
     given : dict, optional
         Names that the cells take from elsewhere, such as {"torch": torch}, and their values.
-
-    Returns
-    -------
-    types.SimpleNamespace
-        One attribute for each of `names`.
 
     Raises
     ------
     course_utils.notebooks.NotebookError
         When there is no such notebook.
     ValueError
-        When an argument is of another kind, or a name is not defined in the notebook, or is defined in two ways.
+        When a name is not defined in the notebook, or is defined in two ways.
     """
-    path = check_path("notebook", notebook)
-    if isinstance(notebook, str) and "." not in notebook:
-        path = NOTEBOOKS / f"{notebook}.ipynb"
-    names = check_texts("names", names)
-    if given is not None and not isinstance(given, dict):
-        raise ValueError(f"given: found {type(given).__name__}, expected a dict of names and their values.")
+    path = NOTEBOOKS / f"{notebook}.ipynb" if isinstance(notebook, str) and "." not in notebook else Path(notebook)
     definitions, imports = {}, {}
     for cell in read_notebook(path).cells:
         for node in ast.parse(cell.source).body if cell.cell_type == "code" else ():

@@ -45,6 +45,8 @@ def predict(name, question, *, low=..., high=..., unit=None, choices=None, choic
     print(question)
     if trouble:
         print(f"No guess counts: {trouble}.")
+    elif guess is None and asked:
+        print(f"Your guess from before: {_told(asked['guess'], unit)}.")
     elif guess is None:
         print(f"No guess. {ask}")
     elif "result" in asked and asked["guess"] != guess:

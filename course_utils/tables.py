@@ -5,12 +5,10 @@ A file begins with comment lines (`# command: …`, `# hardware: …`) that say 
 
 import csv
 import importlib.resources
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
-from course_utils.checks import check_array, check_classes
 
 __all__ = [
     "LandmarkModels",
@@ -39,30 +37,35 @@ def read_sweep(name, **wanted):
     Returns
     -------
     list of dict
-        Column to value: a whole number as int, another number as float, anything else as str.
+        Column to value: int where a column holds whole numbers only, float where it holds others, "" where a value is
+        missing, and str.
 
     Raises
     ------
     FileNotFoundError
         When there is no such sweep; the message names those there are.
     ValueError
-        When a column that is wanted does not exist, or the file is damaged.
+        When a column that is wanted does not exist.
     """
-    columns, *rows = [*csv.reader(line for line in _lines(name) if not line.startswith("#"))] or [[]]
-    if not columns or any(len(row) != len(columns) for row in rows):
-        raise ValueError(
-            f"name: {_path(name).name} has no columns, or a row without {len(columns)} values, as where a run was cut "
-            "off. Delete such a line."
-        )
-    if missing := [column for column in wanted if column not in columns]:
-        raise ValueError(f"wanted: found the columns {missing}, expected some of {columns}.")
-    found = [dict(zip(columns, map(_number, row), strict=True)) for row in rows]
-    return [row for row in found if all(row[column] == value for column, value in wanted.items())]
+    import pandas
+
+    comments = len(read_comments(name))
+    table = pandas.read_csv(_path(name), skiprows=comments, dtype_backend="numpy_nullable")
+    if missing := [column for column in wanted if column not in table]:
+        raise ValueError(f"wanted: found the columns {missing}, expected some of {[*table]}.")
+    table = table.astype(object).where(table.notna(), "")
+    for column, value in wanted.items():
+        table = table[table[column] == value]
+    return table.to_dict("records")
 
 
 def read_comments(name):
     """Return the lines (list of str) that say how a sweep was made; name and errors as in `read_sweep`."""
-    return [line for line in _lines(name) if line.startswith("#")]
+    path = _path(name)
+    if not path.is_file():
+        there = ", ".join(sorted(file.stem for file in path.parent.glob("*.csv"))) or "none"
+        raise FileNotFoundError(f"name: found no {path.name} among the stored sweeps; there are: {there}.")
+    return [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
 
 
 def start_sweep(name, comments, columns):
@@ -81,23 +84,6 @@ def append_rows(name, rows):
 
 def _path(name):
     return name if isinstance(name, Path) else RESULTS / f"{name}.csv"
-
-
-def _lines(name):
-    path = _path(name)
-    if not path.is_file():
-        there = ", ".join(sorted(file.stem for file in path.parent.glob("*.csv"))) or "none"
-        raise FileNotFoundError(f"name: found no {path.name} among the stored sweeps; there are: {there}.")
-    return path.read_text(encoding="utf-8").splitlines()
-
-
-def _number(text):
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text
 
 
 MODALITIES = ("language", "vision", "image generation", "multimodal", "speech", "games", "biology", "other")
@@ -132,69 +118,17 @@ class LandmarkModels:
     def __len__(self):
         return len(self.names)
 
-    def select(self, rows):
-        """Return the models that `rows` picks, a bool array (n,) or an array of positions from 0.
-
-        Raises
-        ------
-        ValueError
-            When there are not as many bools as models, or a position is not one of theirs.
-        """
-        rows = check_array("rows", rows)
-        if rows.dtype != bool:
-            rows = check_classes("rows", rows, len(self)) if rows.size else []
-        elif rows.shape != self.names.shape:
-            raise ValueError(f"rows: found bools of shape {rows.shape}, expected {self.names.shape}, one per model.")
-        arrays = [field.name for field in fields(self) if field.name not in ("source", "licence")]
-        return replace(self, **{name: getattr(self, name)[rows] for name in arrays})
-
 
 def load_landmark_models():
-    """Load the landmark models that the course compares, 1958 to 2026.
+    """Load the landmark models that the course compares (`LandmarkModels`), 1958 to 2026, in the order of their years.
 
-    Returns
-    -------
-    LandmarkModels
-        In the order of their years. Which models count as landmarks is a choice, and trends depend on it.
-
-    Raises
-    ------
-    RuntimeError
-        When the table is damaged.
+    Which models count as landmarks is a choice, and trends depend on it.
     """
+    import pandas
+
     file = importlib.resources.files("course_utils") / "files" / "landmark_models.csv"
-
-    def texts(column):
-        return np.array([row[column] for row in rows])
-
-    def numbers(column):
-        return np.array([float(row[column] or "nan") for row in rows])
-
-    try:
-        with file.open(encoding="utf-8", newline="") as opened:
-            rows = sorted(csv.DictReader(opened), key=lambda row: int(row["year"]))
-        if any(None in row.values() for row in rows):
-            raise ValueError("a row is too short")
-        models = LandmarkModels(
-            texts("name"),
-            numbers("year"),
-            texts("organisation"),
-            texts("modality"),
-            numbers("parameters"),
-            numbers("training_compute_flop"),
-            numbers("training_data"),
-            texts("training_data_unit"),
-            texts("reference"),
-            texts("reference_url"),
-            texts("figures_source"),
-            texts("note"),
-            SOURCE,
-            "CC BY, credit: Epoch AI",
-        )
-    except (KeyError, ValueError) as error:
-        raise RuntimeError(
-            f"{file} is damaged: {type(error).__name__}: {error}. Get the file back with git."
-        ) from error
-    if unknown := set(models.modalities) - {*MODALITIES}:
-        raise RuntimeError(f"{file}: found the modalities {sorted(unknown)}, expected some of {', '.join(MODALITIES)}.")
-    return models
+    numbers = dict.fromkeys(("year", "parameters", "training_compute_flop", "training_data"), "")
+    table = pandas.read_csv(file, keep_default_na=False, na_values=numbers)
+    table = table.sort_values("year", kind="stable")
+    columns = (table[column].to_numpy(float if column in numbers else str) for column in table)
+    return LandmarkModels(*columns, SOURCE, "CC BY, credit: Epoch AI")

@@ -7,6 +7,7 @@ import inspect
 import io
 import re
 import types
+from dataclasses import replace
 
 from course_utils import answers
 from course_utils.exercises import VERDICTS, Verdict, first_failure, seconds_of
@@ -120,7 +121,7 @@ def _learners(name, namespace):
         return verdict, "as kept"
     if run.problem or not answers.same_code(run.source, verdict.source):
         return None, "yours changed: run its check again"
-    return Verdict(**{**vars(verdict), "answer": run.value}), ""
+    return replace(verdict, answer=run.value), ""
 
 
 def _is_slow(verdict, course, runs):

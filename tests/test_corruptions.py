@@ -52,34 +52,12 @@ def test_the_numbers_never_change():
     assert [tuple(np.argwhere(image == 1)[0]) for image in shift_images(grey, 0, seed=0)] == [(0, 0), (0, 0)]
 
 
-@pytest.mark.parametrize("images", [[[0.5]], np.zeros((2, 4, 4), dtype=np.uint8)])
-def test_what_is_no_array_of_floats_is_refused(images):
-    for corrupt in (lambda: shift_images(images, 1, 0), lambda: add_noise(images, 0.1, 0)):
-        with pytest.raises(TypeError, match="images"):
-            corrupt()
-
-
-@pytest.mark.parametrize("shape", [(4, 4), (0, 4, 4), (1, 4, 4, 3, 1)])
-def test_a_wrong_shape_is_refused(shape):
-    with pytest.raises(ValueError, match="images"):
-        shift_images(np.zeros(shape), 1, 0)
-
-
 def test_a_shift_may_leave_one_row_of_the_image():
     rows = {tuple(shift_images(np.ones((1, 4, 5)), 3, seed)[0, :, 2]) for seed in range(200)}
     assert {(1, 0, 0, 0), (0, 0, 0, 1), (1, 1, 1, 1)} <= rows
 
 
-@pytest.mark.parametrize("most", [-1, 4, 1.0, True, None, "1"])
-def test_a_shift_out_of_range_is_refused(most):
-    with pytest.raises(ValueError, match="most"):
-        shift_images(np.zeros((2, 4, 5)), most, 0)
-
-
-def test_noise_out_of_range_is_refused():
-    for deviation in (-0.1, np.nan, np.inf, None, "", "abc", "0.1", True, [0.1], 1j):
-        with pytest.raises(ValueError, match="deviation"):
-            add_noise(IMAGES, deviation, 0)
-    for value in (1.5, np.nan):
-        with pytest.raises(ValueError, match="images"):
-            add_noise(np.full((1, 4, 4), value), 0.1, 0)
+@pytest.mark.parametrize("images", [np.full((1, 4, 4), 1.5), np.full((1, 4, 4), np.nan), np.zeros((2, 4, 4), np.uint8)])
+def test_noise_is_for_floats_from_0_to_1(images):
+    with pytest.raises(ValueError, match="images: found .* expected floats in"):
+        add_noise(images, 0.1, 0)

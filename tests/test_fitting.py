@@ -37,16 +37,6 @@ def test_shapes_of_what_a_power_law_predicts():
     assert law.predict_interval(10).shape == (2,)
     low, high = law.interval("b")
     assert low < law.b < high
-    with pytest.raises(ValueError, match="name"):
-        law.interval("d")
-
-
-@pytest.mark.parametrize("n", [-1, 0, np.nan, None, "abc", "10", [10, -1], [None], [[1], [1, 2]]])
-def test_a_power_law_predicts_for_positive_numbers_only(n):
-    law = fit_power_law(SIZES, noisy_runs(0), resamples=20)
-    for predict in (law.predict, law.predict_interval):
-        with pytest.raises(ValueError, match="n: found"):
-            predict(n)
 
 
 def test_a_power_law_predicts_its_own_formula():
@@ -63,8 +53,8 @@ def test_four_sizes_are_enough_and_may_be_small():
     assert law.predict(sizes) == pytest.approx(2 * sizes**-0.5, rel=1e-3)
 
 
-def test_the_same_seed_gives_the_same_fit():
-    first, second = (fit_power_law(SIZES, noisy_runs(0), resamples=20, seed=3) for _ in range(2))
+def test_a_fit_comes_out_the_same_again():
+    first, second = (fit_power_law(SIZES, noisy_runs(0), resamples=20) for _ in range(2))
     assert np.array_equal(first.samples, second.samples)
 
 
@@ -96,18 +86,12 @@ def test_exact_doubling_is_found():
     assert fit.predict([2003, 2000]) == pytest.approx([64, 1])
 
 
-@pytest.mark.parametrize("years", [None, "2000", np.nan, [2000, np.inf], [[1], [1, 2]]])
-def test_a_line_predicts_for_years_only(years):
-    with pytest.raises(ValueError, match="years: found"):
-        doubling_time([2000, 2001, 2002], [1, 4, 16]).predict(years)
-
-
 def test_the_interval_of_a_doubling_time_holds_the_truth_in_most_draws():
     inside = []
     for seed in range(100):
         random = np.random.RandomState(seed)
         years = random.uniform(2010, 2026, 40)
-        fit = doubling_time(years, 2 ** (2 * (years - 2010) + random.normal(0, 3, 40)), resamples=300)
+        fit = doubling_time(years, 2 ** (2 * (years - 2010) + random.normal(0, 3, 40)))
         inside.append(fit.interval[0] <= 6 <= fit.interval[1])
     assert 85 <= sum(inside) <= 100
 
@@ -136,14 +120,6 @@ def test_without_certain_growth_the_upper_end_is_infinite():
 def test_bad_input_to_the_doubling_time(years, values):
     with pytest.raises(ValueError, match="years"):
         doubling_time(years, values)
-
-
-@pytest.mark.parametrize("resamples", [0, 19, 2.5, True])
-def test_bad_number_of_resamples(resamples):
-    with pytest.raises(ValueError, match="resamples"):
-        doubling_time([2000, 2001, 2002], [1, 2, 3], resamples=resamples)
-    with pytest.raises(ValueError, match="resamples"):
-        fit_power_law(SIZES, noisy_runs(0), resamples=resamples)
 
 
 def test_interval_of_a_mean_is_students():

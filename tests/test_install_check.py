@@ -20,7 +20,7 @@ from course_utils import install_check, runtime, weights
 from course_utils.__main__ import main
 from course_utils.networks import pretrained
 from course_utils.notebooks import ROOT, NotebookError
-from course_utils.speech.samples import samples as speech
+from course_utils.speech import samples as speech
 from course_utils.weights import WEIGHTS
 
 Version = namedtuple("Version", "major minor micro releaselevel serial")

@@ -49,37 +49,3 @@ def test_some_figures_that_everybody_can_look_up(models, name, parameters, flop)
     (row,) = np.flatnonzero(models.names == name)
     assert models.parameters[row] == pytest.approx(parameters, rel=0.01)
     assert flop is None or models.training_flop[row] == pytest.approx(flop, rel=0.05)
-
-
-def test_select_keeps_the_rows_together(models):
-    chosen = models.select(models.modalities == "games")
-    assert 0 < len(chosen) < len(models) and set(chosen.modalities) == {"games"}
-    assert chosen.source == models.source
-    assert [list(models.names).index(name) for name in chosen.names] == sorted(
-        np.flatnonzero(models.modalities == "games")
-    )
-
-
-def test_select_takes_positions_in_their_order(models):
-    assert list(models.select([2, 0]).names) == [models.names[2], models.names[0]]
-    assert len(models.select([])) == 0
-
-
-@pytest.mark.parametrize("rows", [None, "", 5, True, [True, False], [-1], [10_000], [0.5], ["a"], [[1]], [[1], [1, 2]]])
-def test_select_names_rows_that_do_not_exist(models, rows):
-    with pytest.raises(ValueError, match="rows: found"):
-        models.select(rows)
-
-
-def test_a_damaged_table_is_named(monkeypatch, tmp_path):
-    (tmp_path / "files").mkdir()
-    file = tmp_path / "files" / "landmark_models.csv"
-    monkeypatch.setattr("importlib.resources.files", lambda package: tmp_path)
-    header = "name,year,organisation,modality,parameters,training_compute_flop,training_data,training_data_unit,"
-    header += "reference,reference_url,figures_source,note\n"
-    file.write_text(header + "X,2000,Y,language,many,,,,R,U,S,\n", encoding="utf-8")
-    with pytest.raises(RuntimeError, match="damaged"):
-        load_landmark_models()
-    file.write_text(header + "X,2000,Y,smell,1,,,,R,U,S,\n", encoding="utf-8")
-    with pytest.raises(RuntimeError, match="smell"):
-        load_landmark_models()

@@ -5,6 +5,7 @@ import pytest
 
 from course_utils.memory import say_memory
 from course_utils.networks import pretrained
+from course_utils.networks.small_models import build_digit_network, build_language_model
 from course_utils.networks.translator import Translator
 from course_utils.runtime import load_keras, load_torch
 from course_utils.weights import WeightsError
@@ -56,6 +57,13 @@ def test_translating_says_memory(monkeypatch):
     monkeypatch.setattr(translator.model, "generate", lambda **asked: ask_torch())
     with pytest.raises(MemoryError, match="not enough memory to translate. Translate with fewer beams"):
         translator.translate(["Hello."])
+
+
+def test_building_says_memory():
+    with pytest.raises(MemoryError, match="not enough memory to build the network. Give a smaller width or depth."):
+        build_digit_network(NONE // 784, 1)
+    with pytest.raises(MemoryError, match="not enough memory to build the model. Give a smaller width or fewer layers"):
+        build_language_model(NONE // 512, 1, 1)
 
 
 def test_generating_says_memory():

@@ -84,6 +84,8 @@ def test_the_guess_before_the_result_counts(monkeypatch, capsys):
     assert said(capsys) == ["≈ count: 80.1. Your guess was 70 to 75: it lies outside your range."]
     predict("count", COUNT, low=70, high=75)
     assert said(capsys)[-1] == "Your guess: 70 to 75."
+    predict("count", COUNT, low=..., high=...)
+    assert said(capsys)[-1] == "Your guess from before: 70 to 75."
 
 
 def test_the_summary_counts_all_chapters(folder, monkeypatch, capsys):

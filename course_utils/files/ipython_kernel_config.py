@@ -1,4 +1,4 @@
-# Written by the course (course_utils.lab.install_kernel_config).
+# Written by the course.
 # TensorFlow writes log lines straight to file descriptor 2. Left uncaptured, they go to the terminal and never into a
 # notebook, whether a person, nbclient or nbval runs it.
 c = get_config()  # noqa: F821

@@ -1,7 +1,6 @@
 """Load the pretrained models of the course: small ones offline, the large originals in the full profile."""
 
-from pathlib import Path
-
+from course_utils.checks import check_path
 from course_utils.memory import CLOSE, say_memory
 from course_utils.networks.efficientnet import load_efficientnet_lite0
 from course_utils.networks.image_classifier import ImageClassifier
@@ -39,9 +38,12 @@ def load_image_classifier(path=None):
 
     Raises
     ------
+    ValueError
+        When `path` is no path.
     WeightsError
         When weights are missing, damaged, or could not be fetched. Nothing is put in their place silently.
     """
+    path = None if path is None else check_path("path", path)
     if current_profile() == "full":
         return _load_vgg16(path)
     weights = WEIGHTS["efficientnet_lite0"]
@@ -69,6 +71,8 @@ def load_translator(folder=None):
 
     Raises
     ------
+    ValueError
+        When `folder` is no path.
     FileNotFoundError
         When `folder` or one of its files is missing.
     WeightsError
@@ -76,7 +80,7 @@ def load_translator(folder=None):
     """
     profile = current_profile()
     if folder is not None:
-        name = Path(folder).resolve().name
+        name = check_path("folder", folder).resolve().name
         source = f"T5 of the folder {name}: origin and checksum not known"
         return Translator.from_folder(folder, TARGETS[profile], name, source, "not known")
     if profile == "full":
@@ -99,7 +103,7 @@ def _build_vgg16():
 
 
 def _load_vgg16(path):
-    file = _fetch_vgg16() if path is None else _local_vgg16(Path(path))
+    file = _fetch_vgg16() if path is None else _local_vgg16(path)
     model = _build_vgg16()
     try:
         model.load_weights(file)
@@ -119,7 +123,8 @@ def _local_vgg16(path):
     if not file.is_file():
         raise WeightsError(f"path: there is no file {file}. Check the path, or leave it out to fetch VGG16. {OFFLINE}")
     if file.name == VGG16_FILE:
-        check_hash("VGG16", file, VGG16_MD5, OFFLINE, WeightsError)
+        with open(file, "rb") as opened:
+            check_hash("VGG16", file, opened, VGG16_MD5, f"Pass an unchanged copy, or leave the path out. {OFFLINE}")
     return file
 
 

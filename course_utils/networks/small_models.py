@@ -9,6 +9,7 @@ import numpy as np
 
 from course_utils.checks import check_array, check_classes, check_count, check_seed
 from course_utils.library_text import ALPHABET
+from course_utils.memory import say_memory
 from course_utils.runtime import load_torch, load_transformers
 
 __all__ = [
@@ -41,6 +42,7 @@ def count_parameters(model):
     return sum(parameter.numel() for parameter in model.parameters())
 
 
+@say_memory("build the network", "Give a smaller width or depth.")
 def build_digit_network(width, depth, seed=0):
     """Build a dense network from 784 brightnesses to 10 logits with `depth` hidden layers of `width` ReLU neurons.
 
@@ -124,6 +126,7 @@ def score_digit_network(network, images, labels):
     return float((logits.argmax(dim=1) != labels).double().mean()), float(loss)
 
 
+@say_memory("build the model", "Give a smaller width or fewer layers.")
 def build_language_model(width, layers, heads, seed=0):
     """Build a small GPT-2 that predicts the next character of `library_text.ALPHABET`.
 

@@ -5,11 +5,10 @@ import itertools
 import json
 import math
 import reprlib
-from pathlib import Path
 
 import numpy as np
 
-from course_utils.checks import check_count, is_number
+from course_utils.checks import check_count, check_path, is_number
 from course_utils.weights import WeightsError
 
 __all__ = ["REPLACE", "T5Config", "load_tensors", "named_weights", "read_t5_folder"]
@@ -60,7 +59,7 @@ class T5Config:
                 check_count(name, value, 4 if name == "relative_attention_num_buckets" else 1, 2**31 - 1)
             elif field.type is float:
                 least = 0 if name == "dropout_rate" else 1e-12
-                _expect(name, value, is_number(value) and least <= value <= 1, f"a number from {least} to 1")
+                _expect(name, value, is_number(value) and least <= value < 1, f"a number from {least} to below 1")
             elif field.type is bool:
                 _expect(name, value, isinstance(value, bool), "true or false")
             else:
@@ -118,12 +117,14 @@ def read_t5_folder(folder):
 
     Raises
     ------
+    ValueError
+        When `folder` is no path.
     FileNotFoundError
         When the folder or one of its files is missing.
     WeightsError
         When a file is damaged or does not describe a T5; the message names the file, and the field or the tensor.
     """
-    folder = Path(folder)
+    folder = check_path("folder", folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"folder: found no folder {str(folder)!r}. {REPLACE}")
     file, generation = folder / "config.json", folder / "generation_config.json"

@@ -187,7 +187,7 @@ def _batches_by_length(rows, beams):
 
 
 def _load_tokenizer(folder, config):
-    """Load the tokenizer, and try it."""
+    """Load the tokenizer, and try it: what it writes must be tokens of the model."""
     file = folder / "tokenizer.json"
     if not file.is_file():
         raise FileNotFoundError(f"folder: found no file {file.name} in {str(folder)!r}. {REPLACE}")
@@ -197,11 +197,17 @@ def _load_tokenizer(folder, config):
         )
         row = tokenizer(["translate English to French: Hello."])["input_ids"][0]
         tokenizer.batch_decode(tokenizer.pad({"input_ids": [row, row[:1]]})["input_ids"], skip_special_tokens=True)
+        largest = max(*row, *tokenizer.get_vocab().values())
     except Exception as error:
         raise WeightsError(
             f"folder: {file} or tokenizer_config.json does not describe a tokenizer: {type(error).__name__}: {error}. "
             f"{REPLACE}"
         ) from error
+    if largest >= config.vocab_size:
+        raise WeightsError(
+            f"folder: {file}, read with tokenizer_config.json, knows the token {largest}, expected at most "
+            f"{config.vocab_size - 1}, for config.json says vocab_size {config.vocab_size}. {REPLACE}"
+        )
     return tokenizer
 
 

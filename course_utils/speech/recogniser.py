@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from course_utils.checks import check_path
 from course_utils.runtime import THREADS
 from course_utils.speech.samples import SAMPLE_RATE, check_samples, import_package
 from course_utils.weights import WEIGHTS, WHISPER, verified_bytes
@@ -41,6 +42,7 @@ def verified_whisper_files(path=None):
     `path` is a folder with a copy of the files, instead of the installed package. A missing file or a wrong checksum
     raises `WeightsError`, which names the file and both checksums.
     """
+    path = None if path is None else check_path("path", path)
     return {Path(WEIGHTS[name].path).name: verified_bytes(name, path) for name in WHISPER}
 
 

@@ -1,13 +1,11 @@
 """Handle sound as samples: float32, one channel, about -1 to 1, 16,000 a second (`SAMPLE_RATE`)."""
 
 import importlib
-import importlib.resources
 import importlib.util
-import wave
 
 import numpy as np
 
-from course_utils.checks import check_array, check_path, check_seed, is_number
+from course_utils.checks import check_array, check_seed, is_number
 
 __all__ = ["SAMPLE_RATE", "SpeechError", "add_noise", "check_samples", "import_package", "load_wav", "resample"]
 
@@ -17,7 +15,6 @@ PACKAGES = {  # what is imported: what is installed
     "faster_whisper": "faster-whisper==1.2.1",
     "jiwer": "jiwer==4.0.0",
     "num2words": "num2words==0.5.14",
-    "scipy": "scipy==1.17.1",
 }
 
 
@@ -49,10 +46,10 @@ def resample(samples, rate):
         raise ValueError(f"rate: found {rate!r}, expected an integer from 4,000 to 192,000 samples a second.")
     if rate == SAMPLE_RATE:
         return samples
+    from scipy.signal import resample_poly
+
     divisor = int(np.gcd(rate, SAMPLE_RATE))
-    import_package("scipy")
-    signal = importlib.import_module("scipy.signal")
-    return signal.resample_poly(samples, SAMPLE_RATE // divisor, int(rate) // divisor).astype(np.float32)
+    return resample_poly(samples, SAMPLE_RATE // divisor, int(rate) // divisor).astype(np.float32)
 
 
 def add_noise(samples, snr_db, seed=0, noise=None):
@@ -100,7 +97,7 @@ def add_noise(samples, snr_db, seed=0, noise=None):
 
 
 def load_wav(path):
-    """Load a .wav file of whole-number samples, mix its channels and bring it to `SAMPLE_RATE`.
+    """Load a sound file of any format that FFmpeg reads, its channels mixed, at `SAMPLE_RATE`.
 
     Returns
     -------
@@ -111,29 +108,14 @@ def load_wav(path):
     FileNotFoundError
         When there is no such file.
     ValueError
-        When it is not a .wav file of 8, 16, 24 or 32 bits, or holds no sample.
+        When it holds no sound that can be read.
     """
-    path = check_path("path", path)
-    if not path.is_file():
-        raise FileNotFoundError(f"path: there is no file {path}.")
     try:
-        with wave.open(str(path), "rb") as file:
-            width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
-            content = file.readframes(file.getnframes())
-    except (wave.Error, EOFError) as error:
+        return import_package("faster_whisper").decode_audio(str(path), SAMPLE_RATE)
+    except (ValueError, IndexError) as error:  # no format that FFmpeg knows, or no track of sound in it
         raise ValueError(
-            f"path: {path.name} is no .wav file that Python's wave module can read ({error}). "
-            "Save it as WAV, 16-bit PCM."
+            f"path: {path} holds no sound that can be read ({error}). Save it as WAV, 16-bit PCM."
         ) from error
-    values = np.frombuffer(content[: len(content) // (width * channels) * width * channels], np.uint8)
-    values = values.reshape(-1, width)
-    if width == 1:
-        samples = (values[:, 0].astype(np.float32) - 128) / 128
-    else:
-        padded = np.zeros((len(values), 4), np.uint8)
-        padded[:, 4 - width :] = values  # little-endian: the most significant byte is the last
-        samples = padded.view("<i4")[:, 0].astype(np.float32) / 2**31
-    return resample(samples.reshape(-1, channels).mean(axis=1), rate)
 
 
 def check_samples(name, samples):

@@ -51,6 +51,27 @@ def test_a_failed_build_leaves_the_last_good_one(tmp_path, monkeypatch):
     assert names(tmp_path / "build") == ["a"] and names(tmp_path / "build" / "a") == ["good"]
 
 
+def test_a_change_of_names_that_is_cut_short_leaves_the_last_good_build(tmp_path, monkeypatch):
+    def rename(path, target):
+        if path.name == "a.new":
+            raise PermissionError(13, "Permission denied")
+        os.rename(path, target)
+
+    def stop(folder):
+        raise NotebookError("stopped")
+
+    monkeypatch.setattr(building, "BUILD", tmp_path)
+    building.rebuild("a", lambda folder: (folder / "good").touch())
+    with monkeypatch.context() as context, pytest.raises(NotebookError, match="cannot write .*a: Permission denied"):
+        context.setattr(building.Path, "rename", rename)
+        building.rebuild("a", lambda folder: None)
+    assert names(tmp_path) == ["a"] and names(tmp_path / "a") == ["good"]
+    (tmp_path / "a").rename(tmp_path / "a.old")  # killed in between
+    with pytest.raises(NotebookError, match="stopped"):
+        building.rebuild("a", stop)
+    assert names(tmp_path) == ["a"] and names(tmp_path / "a") == ["good"]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows sets no limit on the size of a file")
 @pytest.mark.parametrize(("module", "name"), [("slides", "reveal.css"), ("site", "notebooks/01_background.ipynb")])
 def test_a_full_disk_is_one_sentence_that_names_the_file_and_leaves_the_last_good_build(tmp_path, module, name):

@@ -363,6 +363,13 @@ def test_a_folder_without_notebooks_is_one_sentence(tmp_path, capsys, folder):
     assert message in shown.err and shown.out == ""
 
 
+def test_an_empty_name_is_not_the_current_folder(tmp_path, monkeypatch, capsys):
+    hand_in(tmp_path / f"ada/{CHAPTER}", CHAPTER)
+    monkeypatch.chdir(tmp_path)
+    assert main(["submissions", ""]) == 1
+    assert capsys.readouterr().err.startswith("error: folder: '' is not a folder.")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
 def test_no_file_name_forges_a_line(tmp_path, capsys):
     hand_in(tmp_path / f"\x1b[2J\r\x9b1mada\n+ + + + + + +  7 of 7  bob\u2028\u202e\u2066\\n/{CHAPTER}", CHAPTER)

@@ -75,7 +75,7 @@ SIZES += ["relative_attention_num_buckets", "relative_attention_max_distance"]
 BAD = {
     **{name: [*NUMBERS, 10**9] for name in SIZES if name != "relative_attention_max_distance"},
     "relative_attention_max_distance": [*NUMBERS[:2], 16, *NUMBERS[3:]],
-    "layer_norm_epsilon": [-1.0, 0, 1e30, float("nan"), float("inf"), -float("inf"), True, "1e-6", []],
+    "layer_norm_epsilon": [-1.0, 0, 1, 1e30, float("nan"), float("inf"), -float("inf"), True, "1e-6", []],
     "dropout_rate": [-0.1, 2, float("nan"), "0.1", False],
     "is_gated_act": [True, 0, "false", []],
     "scale_decoder_outputs": [1, "yes", {}],
@@ -97,6 +97,16 @@ def test_each_bad_value_of_the_configuration_is_named(field, folder):
             read_t5_folder(folder)
         assert "config.json" in str(raised.value) and field in str(raised.value) and len(str(raised.value)) < 900
     assert_refused(folder, "config.json", field)
+
+
+@pytest.mark.parametrize("path", ["", None, 5])
+def test_what_is_no_path_is_not_the_current_folder(path, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    with pytest.raises(ValueError, match="^folder: found .*, expected a path"):
+        read_t5_folder(path)
+    if path is not None:
+        with pytest.raises(ValueError, match="^folder: found .*, expected a path"):
+            load_translator(path)
 
 
 @pytest.mark.parametrize("field", GENERATION)
@@ -247,5 +257,5 @@ def test_code_that_a_tokenizer_brings_is_not_run(folder):
 def test_a_tokenizer_with_more_tokens_than_the_model_is_named(folder):
     change(folder / "config.json", vocab_size=4999)
     change_tensors(folder, **{"shared.weight": np.zeros((4999, 16), "float32")})
-    with pytest.raises(WeightsError, match="tokenizer.json knows the token 4999, .*config.json says vocab_size 4999"):
+    with pytest.raises(WeightsError, match="tokenizer.json, .* knows the token 4999, .*says vocab_size 4999"):
         load_translator(folder)

@@ -417,3 +417,9 @@ def test_word_errors_refuse_bad_input():
             word_errors("a", wrong)
     with pytest.raises(ValueError, match="reference: number 1 has no word"):
         word_errors(["a", "..."], ["a", "b"])
+
+
+@pytest.mark.parametrize("path", ["", 5])
+def test_whisper_is_not_read_from_what_is_no_path(path):
+    with pytest.raises(ValueError, match="^path: found .*, expected a path"):
+        load_recogniser(path)
