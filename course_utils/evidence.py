@@ -16,6 +16,8 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_utils.answers import show
+
 __all__ = ["KINDS", "Finding", "Settled", "claim", "expect_error", "finding", "load_claims", "read_box"]
 
 # Kind of verdict to its text (a divided one names where), its symbol, and its colour (Okabe and Ito's colour-blind safe
@@ -190,7 +192,7 @@ def claim(id, findings, *, scope=None, reading=None, instead=None, source=None):
         reading = instead if reading is None else f"{instead} {reading}"
     shown = tuple((_LABELS[entry.supports], entry.text) for entry in findings)
     settled = Settled(id, claims[id], kind, verdict, shown, scope, reading, source)
-    _show(_Box(f"Claim {id}", *KINDS[kind][1:], verdict, [("The document says", settled.statement), *settled.rows]))
+    show(_Box(f"Claim {id}", *KINDS[kind][1:], verdict, [("The document says", settled.statement), *settled.rows]))
     return settled
 
 
@@ -265,7 +267,7 @@ def expect_error(error_type, snippet, namespace=None):
     number, lines = _failing_line(error), snippet.split("\n")
     if number and number <= len(lines):
         rows.insert(0, (f"Line {number}", lines[number - 1].strip()))
-    _show(_Box("Running this code fails", "✘", _ERROR_COLOUR, type(error).__name__, rows))
+    show(_Box("Running this code fails", "✘", _ERROR_COLOUR, type(error).__name__, rows))
     return error.with_traceback(None)
 
 
@@ -293,12 +295,6 @@ class _Box:
             body = html.escape(text).replace("\n", "<br>")
             lines.append(f"<div><b>{html.escape(label)}:</b> {body}</div>")
         return "\n".join([*lines, "</div>"])
-
-
-def _show(box):
-    from IPython.display import display
-
-    display(box)
 
 
 def _require_text(name, text):

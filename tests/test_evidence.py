@@ -20,7 +20,7 @@ SANITISER = r" *≈[^\s<|]+ *"  # what the notebook tests mask
 @pytest.fixture
 def boxes(monkeypatch):
     shown = []
-    monkeypatch.setattr(evidence, "_show", shown.append)
+    monkeypatch.setattr(evidence, "show", shown.append)
     return shown
 
 
