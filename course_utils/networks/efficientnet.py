@@ -4,19 +4,10 @@ The network is EfficientNet-B0 (Tan and Le, 2019, arXiv:1905.11946) made simple 
 swish, no squeeze-and-excitation. It is a stem, 16 inverted-bottleneck blocks and a head.
 """
 
-import numpy as np
-
 from course_utils.runtime import load_keras, load_torch
-from course_utils.weights import WeightsError, verified_path
+from course_utils.weights import verified_path
 
-__all__ = [
-    "PARAMETERS",
-    "STAGES",
-    "build_efficientnet_lite0",
-    "load_efficientnet_lite0",
-    "port_weights",
-    "read_state_dict",
-]
+__all__ = ["STAGES", "build_efficientnet_lite0", "load_efficientnet_lite0", "port_weights", "read_state_dict"]
 
 # kernel size, stride of the first block, expansion of the channels, output channels, number of blocks
 STAGES = (
@@ -36,7 +27,6 @@ TORCH_NAMES = {
     "project": ("_project_conv", "_bn2"),
     "head": ("_conv_head", "_bn1"),
 }
-PARAMETERS = 4_652_008  # trainable: kernels, biases, and the scales and shifts of the batch norms
 
 
 def build_efficientnet_lite0():
@@ -46,8 +36,7 @@ def build_efficientnet_lite0():
     -------
     keras.Model
         Input (n, 224, 224, 3) float32, RGB scaled by `(x - 127) / 128`. Output (n, 1000) float32 probabilities.
-        The layer `classifier` gives the logits. The model has 4,652,008 trainable parameters; the running means and
-        variances of the batch norms are not among them.
+        The layer `classifier` gives the logits. 4,652,008 trainable parameters, without the batch norms' statistics.
     """
     keras = load_keras()
     layers = keras.layers
@@ -84,22 +73,10 @@ def build_efficientnet_lite0():
 
 
 def read_state_dict(path=None):
-    """Check the weight file's SHA-256, then read it.
+    """Check the weight file's SHA-256, then read it, as NumPy arrays with PyTorch's names, shapes and axis order.
 
-    Parameters
-    ----------
-    path : str or Path, optional
-        A copy of the file, or a folder that holds one, to use instead of the installed file.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray
-        PyTorch's names, shapes and axis order.
-
-    Raises
-    ------
-    WeightsError
-        When the file is missing or its checksum does not hold.
+    `path` is a copy of the file, or a folder that holds one, to use instead of the installed file. A missing file or a
+    checksum that does not hold raises `WeightsError`.
     """
     file = verified_path("efficientnet_lite0", path)
     state = load_torch().load(file, map_location="cpu", weights_only=True)
@@ -107,41 +84,15 @@ def read_state_dict(path=None):
 
 
 def port_weights(model, state):
-    """Copy a state dict into the model of `build_efficientnet_lite0`, each tensor exactly once.
-
-    The counters `num_batches_tracked` are records of the training, not weights: they are left out.
-
-    Parameters
-    ----------
-    model : keras.Model
-    state : dict of str to numpy.ndarray
-
-    Raises
-    ------
-    WeightsError
-        When a tensor is missing, has the wrong shape, is not finite, or is left over.
-    """
-    remaining = {name: array for name, array in state.items() if not name.endswith("num_batches_tracked")}
+    """Copy a state dict into the model of `build_efficientnet_lite0`; the norms' counters of batches are left out."""
     for layer in model.layers:
-        tensors = _torch_tensors(layer.name) if layer.weights else []
-        for weight, (name, axes) in zip(layer.weights, tensors, strict=True):
-            if name not in remaining:
-                raise WeightsError(f"state: the tensor {name!r} of the layer {layer.name!r} is missing.")
-            array = remaining.pop(name)
-            expected = tuple(weight.shape[axes.index(axis)] for axis in range(len(axes)))
-            if array.shape != expected:
-                raise WeightsError(f"state: the tensor {name!r} has shape {array.shape}, expected {expected}.")
-            if not np.isfinite(array).all():
-                raise WeightsError(f"state: the tensor {name!r} holds NaN or infinity.")
-            weight.assign(array.transpose(axes))
-    if remaining:
-        raise WeightsError(f"state: {len(remaining)} tensors have no place in the model: {sorted(remaining)[:3]}.")
+        if layer.weights:
+            layer.set_weights([state[name].transpose(axes) for name, axes in _torch_tensors(layer.name)])
 
 
 def load_efficientnet_lite0(path=None):
     """Build EfficientNet-Lite0 with its ImageNet weights; parameters and errors are those of `read_state_dict`."""
-    state = read_state_dict(path)
-    model = build_efficientnet_lite0()
+    state, model = read_state_dict(path), build_efficientnet_lite0()
     port_weights(model, state)
     return model
 

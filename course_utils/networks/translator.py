@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 from pathlib import Path
 
-from course_utils.checks import check_count
+from course_utils.checks import check_count, check_texts
 from course_utils.memory import CLOSE, say_memory
 from course_utils.networks.t5_folder import REPLACE, read_t5_folder
 from course_utils.runtime import load_torch, load_transformers, progress
@@ -140,10 +140,9 @@ class Translator:
 
         Raises
         ------
-        TypeError
-            When `sentences` is no list of strings.
         ValueError
-            When the list or a sentence is empty, a sentence is too long, or another argument is out of its range.
+            When `sentences` is no list of strings, the list or a sentence is empty, a sentence is too long, or another
+            argument is out of its range.
         """
         torch = load_torch()
         prefix = self.prefix(target)
@@ -213,15 +212,7 @@ def _load_tokenizer(folder, config):
 
 
 def _check_sentences(sentences):
-    if isinstance(sentences, str) or not isinstance(sentences, (list, tuple)):
-        raise TypeError(
-            f"sentences: found {type(sentences).__name__}, expected a list of strings. For one, write [sentence]."
-        )
-    if not sentences:
-        raise ValueError("sentences: found an empty list, expected at least one sentence.")
-    for position, sentence in enumerate(sentences):
-        if not isinstance(sentence, str):
-            raise TypeError(f"sentences[{position}]: found {type(sentence).__name__} {sentence!r}, expected a string.")
+    for position, sentence in enumerate(check_texts("sentences", sentences)):
         if not sentence.strip():
             raise ValueError(f"sentences[{position}]: found an empty string, expected a sentence. Leave it out.")
         if any("\ud800" <= character <= "\udfff" for character in sentence):

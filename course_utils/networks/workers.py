@@ -20,7 +20,7 @@ from typing import NamedTuple
 from course_utils.checks import check_count
 from course_utils.notebooks import ROOT
 
-__all__ = ["Training", "WorkerError", "run_trainings", "run_workers"]
+__all__ = ["Training", "WorkerError", "run_trainings"]
 
 MOST = 4  # workers; each needs about half a gigabyte
 SECONDS = 120
@@ -36,17 +36,6 @@ class Training(NamedTuple):
     width: int = 128
     batch: int = 64
     updates: int = 40
-
-
-def run_workers(workers, updates=40, batch=64, width=128, seconds=SECONDS):
-    """Do one training on so many workers at the same time; the arguments are those of `Training`, see `run_trainings`.
-
-    Returns
-    -------
-    dict
-        What the first worker measured.
-    """
-    return run_trainings(workers, [Training(width, batch, updates)], seconds)[0]
 
 
 def run_trainings(workers, trainings, seconds=SECONDS):
@@ -78,18 +67,11 @@ def run_trainings(workers, trainings, seconds=SECONDS):
     WorkerError
         When a worker fails, or they take longer than `seconds`.
     """
-    if check_count("workers", workers) > MOST:
-        raise ValueError(f"workers: found {workers}, expected at most {MOST}: each needs half a gigabyte of memory.")
-    if not trainings or not all(isinstance(training, Training) for training in trainings):
-        raise ValueError(
-            f"trainings: found {trainings!r}, expected at least one Training(width=…, batch=…, updates=…)."
-        )
+    check_count("workers", workers, most=MOST)
     for training in trainings:
-        check_count("width", training.width)
         if check_count("batch", training.batch) % workers:
             raise ValueError(f"batch: found {training.batch}, which {workers} workers cannot share equally.")
-        if check_count("updates", training.updates) < 2:
-            raise ValueError(f"updates: found {training.updates}, expected at least 2: the first one compiles.")
+        check_count("updates", training.updates, 2)  # the first one compiles
     addresses = [f"127.0.0.1:{port}" for port in _free_ports(workers)]
     with tempfile.TemporaryDirectory() as folder, _processes(addresses, trainings, Path(folder)) as processes:
         ends = time.monotonic() + seconds
@@ -116,13 +98,8 @@ def _processes(addresses, trainings, folder):
     try:
         for index in range(len(addresses)):
             cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-            command = [
-                sys.executable,
-                "-m",
-                "course_utils.networks.workers",
-                json.dumps(trainings),
-                f"{folder / str(index)}.json",
-            ]
+            name = "course_utils.networks.workers"
+            command = [sys.executable, "-m", name, json.dumps(trainings), f"{folder / str(index)}.json"]
             with open(folder / f"{index}.log", "wb") as log:
                 process = subprocess.Popen(
                     command,

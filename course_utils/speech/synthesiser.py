@@ -1,4 +1,4 @@
-"""Speak texts with eSpeak NG, a small synthesiser."""
+"""Speak texts with eSpeak NG (package espeakng-loader, GPL-3.0-or-later), a small synthesiser."""
 
 import _ctypes
 import contextlib
@@ -11,52 +11,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from course_utils.checks import check_texts, is_number
+from course_utils.checks import check_texts
 from course_utils.speech.samples import PACKAGES, SAMPLE_RATE, SpeechError, import_package, resample
 
-__all__ = ["Clip", "join_sentences", "speak", "voices"]
+__all__ = ["Clip", "join_sentences", "speak"]
 
 LONGEST_TEXT = 2_000  # characters of one text
+LONGEST_CLIP = 28  # seconds of sentences that are joined
 LONGEST_SPEECH = 300  # seconds of one text; eSpeak NG 1.52 does not come to an end on some strings of dots
-SPEECH_SOURCE = "spoken by eSpeak NG (package espeakng-loader 0.2.4)"
-SPEECH_LICENCE = "the course's own sentences, CC BY 4.0; eSpeak NG itself is under GPL-3.0-or-later"
+WORDS_PER_MINUTE = 150
+PAUSE = 0.3  # seconds of silence after each sentence
 _LONGEST_DATA_PATH = 150  # eSpeak NG keeps the path of its data in 160 bytes
 _LOCK = threading.Lock()  # the library has one state for the whole process
 
 
 @dataclass(frozen=True)
 class Clip:
-    """Sentences spoken one after another: `samples` float32 (n,), `rate` in Hz, `text` all that is said."""
+    """Sentences spoken one after another: `samples` float32 (n,) at `SAMPLE_RATE`, `text` all that is said."""
 
     samples: np.ndarray
-    rate: int
     text: str
-    sentences: tuple[str, ...]
-    voice: str
-    source: str
-    licence: str
 
     @property
     def seconds(self):
         """Return how long the clip lasts."""
-        return len(self.samples) / self.rate
+        return len(self.samples) / SAMPLE_RATE
 
 
-def voices():
-    """Return the names of the synthesiser's voices, sorted, such as "en-gb" and "en-us".
-
-    A voice may carry a variant after a plus sign: "en-gb+f1" is the first female one.
-
-    Raises
-    ------
-    SpeechError
-        When the package espeakng-loader is missing or its library cannot be used.
-    """
-    with _LOCK, _synthesiser() as (library, _):
-        return tuple(sorted(_list_voices(library)))
-
-
-def speak(text, voice="en-gb", words_per_minute=150):
+def speak(text, voice="en-gb"):
     """Speak one text. The same arguments give the same samples, on the same machine, whatever was spoken before.
 
     Parameters
@@ -64,10 +46,8 @@ def speak(text, voice="en-gb", words_per_minute=150):
     text : str
         What to say, at most 2,000 characters. Numbers and abbreviations are read as the synthesiser sees fit.
     voice : str
-        One of `voices()`, optionally with a variant such as "+f1" (female) or "+m3" (male).
+        Such as "en-gb" or "en-us", optionally with a variant such as "+f1" (female) or "+m3" (male).
         Variants with an echo (such as f2 and f3) may differ in small details from one process to the next.
-    words_per_minute : int
-        From 80 to 450.
 
     Returns
     -------
@@ -77,8 +57,7 @@ def speak(text, voice="en-gb", words_per_minute=150):
     Raises
     ------
     ValueError
-        When the text is empty, has no letter or digit, or is too long; when the voice or its variant is unknown;
-        when the speed is out of range.
+        When the text is empty, has no letter or digit, or is too long; when the voice or its variant is unknown.
     SpeechError
         When espeakng-loader is missing, or the synthesiser fails or does not come to an end.
     """
@@ -86,8 +65,6 @@ def speak(text, voice="en-gb", words_per_minute=150):
         raise ValueError(f"text: found {text!r}, expected a string with at least one letter or digit.")
     if len(text) > LONGEST_TEXT or "\0" in text:
         raise ValueError(f"text: found {len(text):,} characters, expected at most {LONGEST_TEXT:,}, none of them NUL.")
-    if not isinstance(words_per_minute, int) or not 80 <= words_per_minute <= 450:
-        raise ValueError(f"words_per_minute: found {words_per_minute!r}, expected an integer from 80 to 450.")
     pieces = []
 
     @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
@@ -100,7 +77,7 @@ def speak(text, voice="en-gb", words_per_minute=150):
         identifier = _identifier(library, voice)
         library.espeak_SetSynthCallback(collect)
         code = library.espeak_SetVoiceByName(identifier.encode())
-        code = code or library.espeak_SetParameter(1, words_per_minute, 0)
+        code = code or library.espeak_SetParameter(1, WORDS_PER_MINUTE, 0)
         utterance = text.encode("utf-8") + b"\0"
         code = code or library.espeak_Synth(utterance, ctypes.c_size_t(len(utterance)), 0, 1, 0, 0x1001, None, None)
         code = code or library.espeak_Synchronize()
@@ -113,8 +90,8 @@ def speak(text, voice="en-gb", words_per_minute=150):
     return resample(samples.astype(np.float32) / 32768, rate)
 
 
-def join_sentences(sentences, voice="en-gb", *, pause=0.3, longest=28.0, words_per_minute=150):
-    """Speak sentences and join them into clips of at most `longest` seconds, as few as possible and equally long.
+def join_sentences(sentences, voice="en-gb"):
+    """Speak sentences and join them into clips of at most 28 seconds, as few as possible and equally long.
 
     Whisper always hears 30 seconds, filled up with silence, so a short clip costs its encoder as much as a long one.
 
@@ -122,12 +99,8 @@ def join_sentences(sentences, voice="en-gb", *, pause=0.3, longest=28.0, words_p
     ----------
     sentences : sequence of str
         In the order in which they are spoken.
-    voice, words_per_minute
+    voice : str
         As in `speak`.
-    pause : float
-        Seconds of silence added after each sentence.
-    longest : float
-        Seconds, at most 30.
 
     Returns
     -------
@@ -136,29 +109,19 @@ def join_sentences(sentences, voice="en-gb", *, pause=0.3, longest=28.0, words_p
     Raises
     ------
     ValueError
-        When there is no sentence, one is longer than `longest`, or an argument is out of range.
+        When there is no sentence, or one is too long.
     SpeechError
         As in `speak`.
     """
     sentences = check_texts("sentences", sentences)
-    if not is_number(pause) or not 0 <= pause <= 5:
-        raise ValueError(f"pause: found {pause!r}, expected 0 to 5 seconds.")
-    if not is_number(longest) or not 1 <= longest <= 30:
-        raise ValueError(f"longest: found {longest!r}, expected 1 to 30 seconds.")
-    silence = np.zeros(round(pause * SAMPLE_RATE), np.float32)
-    spoken = [np.concatenate([speak(text, voice, words_per_minute), silence]) for text in sentences]
+    silence = np.zeros(round(PAUSE * SAMPLE_RATE), np.float32)
+    spoken = [np.concatenate([speak(text, voice), silence]) for text in sentences]
     seconds = [len(samples) / SAMPLE_RATE for samples in spoken]
-    if max(seconds) > longest:
+    if max(seconds) > LONGEST_CLIP:
         worst = int(np.argmax(seconds))
-        raise ValueError(
-            f"sentences[{worst}]: lasts {seconds[worst]:.1f} s, longer than longest={longest} s. Split it."
-        )
-    clips = []
-    for start, end in _cut_evenly(seconds, longest):
-        parts = tuple(sentences[start:end])
-        samples = np.concatenate(spoken[start:end])
-        clips.append(Clip(samples, SAMPLE_RATE, " ".join(parts), parts, voice, SPEECH_SOURCE, SPEECH_LICENCE))
-    return clips
+        raise ValueError(f"sentences[{worst}]: lasts {seconds[worst]:.1f} s, more than {LONGEST_CLIP} s. Split it.")
+    cuts = _cut_evenly(seconds, LONGEST_CLIP)
+    return [Clip(np.concatenate(spoken[start:end]), " ".join(sentences[start:end])) for start, end in cuts]
 
 
 def _cut_evenly(seconds, longest):
@@ -246,7 +209,7 @@ def _identifier(library, voice):
     known = _list_voices(library)
     language, plus, variant = voice.partition("+") if isinstance(voice, str) else (None, "", "")
     if language not in known:
-        raise ValueError(f"voice: found {voice!r}, expected one of voices(), such as 'en-gb', 'en-us' or 'en-gb+f1'.")
+        raise ValueError(f"voice: found {voice!r}, expected a voice such as 'en-gb', 'en-us' or 'en-gb+f1'.")
     if not plus:
         return known[language]
     wanted = _Voice(languages=ctypes.cast(ctypes.c_char_p(b"variant"), ctypes.c_void_p).value)

@@ -11,13 +11,11 @@ import pytest
 
 from course_utils import weights
 from course_utils.data import load_phrases
-from course_utils.networks import pretrained, translator
+from course_utils.networks import translator
 from course_utils.networks.pretrained import load_translator
 from course_utils.networks.translator import BATCH_TOKENS, BEAMS, LONGEST, Translator
 from course_utils.runtime import load_torch, load_transformers
 from course_utils.weights import WEIGHTS, WeightsError, locate
-
-T5_BASE_CONFIG = {"d_model": 768, "d_ff": 3072, "d_kv": 64, "num_layers": 12, "num_heads": 12, "vocab_size": 32128}
 
 
 @pytest.fixture(scope="module")
@@ -224,26 +222,20 @@ def test_unknown_target_names_the_known_ones(mini):
 
 
 BAD_SENTENCES = [
-    ("Hello.", TypeError, r"sentences: found str, expected a list of strings. For one, write \[sentence\]"),
-    (None, TypeError, "sentences: found NoneType"),
-    (np.array(["Hello."]), TypeError, "sentences: found ndarray"),
-    (3.5, TypeError, "sentences: found float"),
-    ({"Hello."}, TypeError, "sentences: found set"),
-    ([], ValueError, "sentences: found an empty list"),
-    ([""], ValueError, r"sentences\[0\]: found an empty string"),
-    (["Hello.", " \n"], ValueError, r"sentences\[1\]: found an empty string"),
-    (["Hello.", None], TypeError, r"sentences\[1\]: found NoneType None"),
-    ([float("nan")], TypeError, r"sentences\[0\]: found float nan"),
-    ([7], TypeError, r"sentences\[0\]: found int 7"),
-    ([b"Hello."], TypeError, r"sentences\[0\]: found bytes"),
-    (["Hello.", "caf\udce9"], ValueError, r"sentences\[1\]: found a broken character"),
-    (["Hello.", "I am. " * 200], ValueError, rf"sentences\[1\]: found \d+ tokens, at most {LONGEST} .*Split the text"),
+    ("Hello.", r"sentences: found the text 'Hello.', expected a list. Write \['Hello.'\]"),
+    (None, "sentences: found None"),
+    ([], "sentences: found 0 entries"),
+    ([""], r"sentences\[0\]: found an empty string"),
+    (["Hello.", " \n"], r"sentences\[1\]: found an empty string"),
+    (["Hello.", None], r"sentences: found \['Hello.', None\], expected a list of strings"),
+    (["Hello.", "caf\udce9"], r"sentences\[1\]: found a broken character"),
+    (["Hello.", "I am. " * 200], rf"sentences\[1\]: found \d+ tokens, at most {LONGEST} .*Split the text"),
 ]
 
 
-@pytest.mark.parametrize(("sentences", "error", "message"), BAD_SENTENCES)
-def test_bad_sentences(mini, sentences, error, message):
-    with pytest.raises(error, match=message):
+@pytest.mark.parametrize(("sentences", "message"), BAD_SENTENCES)
+def test_bad_sentences(mini, sentences, message):
+    with pytest.raises(ValueError, match=message):
         mini.translate(sentences)
 
 
@@ -354,28 +346,11 @@ def test_mini_t5_is_checked_before_it_is_opened(monkeypatch, tmp_path):
         load_translator()
 
 
-def test_mini_t5_with_a_damaged_or_missing_file(monkeypatch, tmp_path):
-    folder = tmp_path / "mini_t5"
-    shutil.copytree(locate("mini_t5").parent, folder)
-    monkeypatch.setattr(weights, "MODELS_FOLDER", tmp_path)
-    for change in (lambda file: file.write_text("{"), lambda file: file.unlink()):
-        change(folder / "config.json")
-        with pytest.raises(WeightsError, match="mini_t5: .*config.json.*git checkout"):
-            load_translator()
-
-
 # The full profile: a tiny T5 stands in T5-base's place
 
 
-def test_t5_base_has_the_published_number_of_parameters():
-    transformers, torch = load_transformers(), load_torch()
-    with torch.device("meta"):  # shapes only
-        model = transformers.T5ForConditionalGeneration(transformers.T5Config(**T5_BASE_CONFIG))
-    assert model.num_parameters() == pretrained.T5_BASE_PARAMETERS
-
-
 @pytest.fixture
-def hub(monkeypatch, tmp_path, tiny_folder):
+def hub(monkeypatch, tmp_path):
     """Switch to the full profile with an empty cache of the hub, which is on but cannot be reached."""
     load_transformers()
     import huggingface_hub
@@ -385,7 +360,6 @@ def hub(monkeypatch, tmp_path, tiny_folder):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", "http://127.0.0.1:9/{repo_id}/{revision}/{filename}")
-    monkeypatch.setattr(pretrained, "T5_BASE_PARAMETERS", load_translator(tiny_folder).model.num_parameters())
     return huggingface_hub
 
 
@@ -480,12 +454,6 @@ def test_full_with_a_download_that_breaks_off(hub, monkeypatch):
 def test_full_with_half_a_model_in_the_cache_asks_the_hub(hub, fill_cache):
     (fill_cache() / "model.safetensors").unlink()
     expect_one_clear_error("could not be fetched")
-
-
-def test_full_with_another_model_in_the_cache(hub, fill_cache, monkeypatch):
-    fill_cache()
-    monkeypatch.setattr(pretrained, "T5_BASE_PARAMETERS", 222_903_552)
-    expect_one_clear_error("expected 222,903,552")
 
 
 def test_unknown_profile(monkeypatch):

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils.data import load_spoken_sentences
+from course_utils.speech import recogniser as recognising
 from course_utils.speech import synthesiser
-from course_utils.speech.recogniser import Recogniser, load_recogniser, verified_whisper_files
+from course_utils.speech.recogniser import load_recogniser, verified_whisper_files
 from course_utils.speech.samples import SAMPLE_RATE, SpeechError, add_noise, load_wav, resample
-from course_utils.speech.synthesiser import join_sentences, speak, voices
+from course_utils.speech.synthesiser import join_sentences, speak
 from course_utils.speech.words import WordErrors, normalise_text, word_errors
 from course_utils.weights import WEIGHTS, WHISPER, WeightsError
 
@@ -65,7 +66,7 @@ def test_the_sentences_are_plain_and_their_text_is_what_is_said():
 @pytest.mark.parametrize("voice", ["en-gb", "en-us", "en-gb-scotland", "en-gb+f1"])
 def test_a_voice_speaks_and_repeats_itself_whatever_came_before(voice):
     first = speak("The kettle is boiling.", voice)
-    speak("Something else, said in between!", "en-us+m3", 300)
+    speak("Something else, said in between!", "en-us+m3")
     again = speak("The kettle is boiling.", voice)
     assert first.dtype == np.float32 and first.ndim == 1 and np.isfinite(first).all()
     assert 1 < len(first) / SAMPLE_RATE < 4 and 0.1 < np.abs(first).max() < 1.2
@@ -73,13 +74,9 @@ def test_a_voice_speaks_and_repeats_itself_whatever_came_before(voice):
 
 
 @needs_espeak
-def test_voices_differ_and_speed_changes_the_length():
+def test_voices_differ():
     british, american = speak("Water and bread", "en-gb"), speak("Water and bread", "en-us")
     assert british.shape != american.shape or not np.array_equal(british, american)
-    assert len(speak("Water and bread", words_per_minute=100)) > 1.3 * len(
-        speak("Water and bread", words_per_minute=200)
-    )
-    assert {"en-gb", "en-us"} <= set(voices())
 
 
 @needs_espeak
@@ -88,7 +85,7 @@ def test_unknown_voices_are_refused(voice):
     if voice == "en":
         assert len(speak("yes", voice))  # a language that several voices speak: the best of them
         return
-    with pytest.raises(ValueError, match="voice: found .*expected one of"):
+    with pytest.raises(ValueError, match="voice: found .*expected (one of|a voice)"):
         speak("yes", voice)
 
 
@@ -96,12 +93,6 @@ def test_unknown_voices_are_refused(voice):
 def test_texts_that_cannot_be_spoken_are_refused(text):
     with pytest.raises(ValueError, match="text: found"):
         speak(text)
-
-
-@pytest.mark.parametrize("speed", [0, 79, 451, 150.0, None])
-def test_speeds_out_of_range_are_refused(speed):
-    with pytest.raises(ValueError, match="words_per_minute: found"):
-        speak("yes", words_per_minute=speed)
 
 
 @needs_espeak
@@ -136,8 +127,7 @@ def test_sentences_are_joined_into_clips_of_20_to_28_seconds():
     texts = [sentence.text for sentence in load_spoken_sentences()]
     clips = join_sentences(texts, "en-us")
     assert all(20 <= clip.seconds <= 28 for clip in clips)
-    assert [text for clip in clips for text in clip.sentences] == texts
-    assert clips[0].text == " ".join(clips[0].sentences) and clips[0].voice == "en-us" and clips[0].rate == SAMPLE_RATE
+    assert " ".join(clip.text for clip in clips) == " ".join(texts)
     alone = speak(texts[0], "en-us")
     assert np.array_equal(clips[0].samples[: len(alone)], alone)
     assert not clips[0].samples[len(alone) : len(alone) + SAMPLE_RATE // 5].any()  # the pause
@@ -159,29 +149,23 @@ def test_cutting_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("sentences", "message"),
     [
-        (([],), "sentences: found"),
-        (("One string.",), "sentences: found"),
-        ((None,), "sentences: found None, expected a list of strings"),
-        (([5],), r"sentences: found \[5\], expected a list of strings"),
-        ((["Yes."], "en-gb", -1), "pause: found"),
-        ((["Yes."], "en-gb", None), "pause: found None"),
-        ((["Yes."], "en-gb", "0.3"), "pause: found '0.3'"),
-        ((["Yes."], "en-gb", 0.3, 31), "longest: found"),
-        ((["Yes."], "en-gb", 0.3, None), "longest: found None"),
+        ([], "sentences: found"),
+        ("One string.", "sentences: found"),
+        (None, "sentences: found None, expected a list of strings"),
+        ([5], r"sentences: found \[5\], expected a list of strings"),
     ],
 )
-def test_joining_refuses_bad_input(arguments, message):
-    names = ("sentences", "voice", "pause", "longest")
+def test_joining_refuses_bad_input(sentences, message):
     with pytest.raises(ValueError, match=message):
-        join_sentences(**dict(zip(names, arguments, strict=False)))
+        join_sentences(sentences)
 
 
 @needs_espeak
 def test_a_sentence_that_is_too_long_is_named():
     with pytest.raises(ValueError, match=r"sentences\[1\]: lasts .*Split it"):
-        join_sentences(["Yes.", "This one takes longer than a second."], longest=1)
+        join_sentences(["Yes.", "and so on, " * 60])
 
 
 # Samples
@@ -235,7 +219,7 @@ def test_samples_that_are_no_sound_are_refused_everywhere(samples, message):
     for call in (
         lambda: add_noise(samples, 10),
         lambda: resample(samples, 8000),
-        lambda: Recogniser._checked(samples, 16000),
+        lambda: recognising._check_speech(samples),
     ):
         with pytest.raises(ValueError, match=f"samples: found .*{message}|samples: found {message}"):
             call()
@@ -315,19 +299,13 @@ def test_a_wrong_checksum_is_refused_before_anything_is_loaded(tiny_files, name,
     def must_not_load(package):
         raise AssertionError(f"{package} was imported before the checksums were verified")
 
-    monkeypatch.setattr("course_utils.speech.recogniser.import_package", must_not_load)
+    monkeypatch.setattr(recognising, "import_package", must_not_load)
     (tiny_files / name).write_bytes(b"changed")
     with pytest.raises(WeightsError, match=f"wrong checksum of .*{name} .*expected SHA-256 .*found"):
         load_recogniser(tiny_files)
     (tiny_files / name).unlink()
     with pytest.raises(WeightsError, match=f"there is no file .*{name}"):
         load_recogniser(tiny_files)
-
-
-@pytest.mark.parametrize("arguments", [{"threads": 0}, {"threads": 1.5}, {"threads": True}, {"precision": "float16"}])
-def test_loading_refuses_bad_settings(arguments):
-    with pytest.raises(ValueError, match=f"{next(iter(arguments))}: found"):
-        load_recogniser(**arguments)
 
 
 # Writing down
@@ -341,7 +319,7 @@ def test_a_clean_clip_is_written_down_with_few_errors(recogniser):
     clip = join_sentences(texts)[0]
     transcript = recogniser.transcribe(clip.samples)
     assert word_errors(clip.text, transcript.text).rate < 0.25
-    assert transcript.seconds == clip.seconds and len(transcript.segments) == 1
+    assert len(transcript.segments) == 1
     segment = transcript.segments[0]
     assert 0 <= segment.no_speech_probability < 0.6 and -1 < segment.mean_log_probability < 0
     assert 1 < segment.compression_ratio < 2.4
@@ -360,15 +338,10 @@ def test_features_have_the_stated_shape_and_silence_can_be_skipped(recogniser):
 
 @needs_whisper
 def test_transcribing_refuses_bad_input(recogniser):
-    for arguments, message in (
-        ((TONE, 44_100), "rate: found 44100, expected 16,000"),
-        ((TONE[:100],), "samples: found 100, expected at least 1600"),
-        ((np.full(5000, np.nan),), "samples: found NaN"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            recogniser.transcribe(*arguments)
-    with pytest.raises(ValueError, match="beam_size: found 0"):
-        recogniser.transcribe(TONE, beam_size=0)
+    with pytest.raises(ValueError, match="samples: found 100, expected at least 1600"):
+        recogniser.transcribe(TONE[:100])
+    with pytest.raises(ValueError, match="samples: found NaN"):
+        recogniser.transcribe(np.full(5000, np.nan))
 
 
 # Counting
