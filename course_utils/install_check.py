@@ -181,7 +181,7 @@ def _check_folders():
         ("Jupyter's data", paths.jupyter_data_dir, HOME_REMEDY),
         ("Jupyter's connections", paths.jupyter_runtime_dir, HOME_REMEDY),
     ):
-        folder = "no folder"  # where none can be written, gettempdir raises
+        folder = "a folder"  # gettempdir raises where it finds none
         try:
             wanted = folder = Path(find())
             while not folder.exists():
@@ -277,10 +277,8 @@ def _name_photograph():
     from course_utils.data import load_photos
     from course_utils.networks.pretrained import load_image_classifier
 
-    print("loading the image classifier", flush=True)
-    classifier = load_image_classifier()
-    print("naming a photograph", flush=True)
-    ((found, _),) = classifier.top([load_photos([PHOTOGRAPH])[PHOTOGRAPH].image], 1)[0]
+    print("loading the image classifier and naming a photograph", flush=True)
+    ((found, _),) = load_image_classifier().top([load_photos([PHOTOGRAPH])[PHOTOGRAPH].image], 1)[0]
     return _require(found, NAME, f"the photograph {PHOTOGRAPH!r}")
 
 
@@ -291,10 +289,8 @@ def _write_speech():
 
     print("speaking a sentence", flush=True)
     samples = speak(SPOKEN)
-    print("loading Whisper", flush=True)
-    recogniser = load_recogniser()
-    print("writing down what was said", flush=True)
-    found = recogniser.transcribe(samples).text
+    print("loading Whisper and writing down what was said", flush=True)
+    found = load_recogniser().transcribe(samples).text
     _require(normalise_text(found), normalise_text(SPOKEN), f"{SPOKEN!r}, spoken")
     return f"{SPOKEN!r}, spoken: {found}"
 
