@@ -9,6 +9,7 @@ import pytest
 
 from authoring import building
 from authoring import site as website
+from authoring.__main__ import main
 from course_utils.notebooks import NOTEBOOKS, ROOT, NotebookError, list_notebooks, read_notebook
 
 
@@ -105,7 +106,7 @@ def test_linked_files_of_the_project_go_with_the_site(tmp_path):
 
 
 def test_pages_are_written_for_the_ledger_the_glossary_and_the_references(staged):
-    for name, words in (("ledger", "holds with a caveat"), ("glossary", "perplexity"), ("references", "arXiv")):
+    for name, words in (("ledger", "Speaks against it"), ("glossary", "perplexity"), ("references", "arXiv")):
         assert words in (staged / f"{name}.md").read_text(encoding="utf-8")
     assert "notebooks/01_background.ipynb" in (staged / "chapters.txt").read_text(encoding="utf-8")
 
@@ -117,7 +118,7 @@ def test_failing_sphinx_is_one_clear_error(tmp_path, monkeypatch, capsys):
     last = tmp_path / "ünïcode" / "site" / "index.html"
     last.parent.mkdir(parents=True)
     last.touch()
-    assert building.report(website.build) == 1
+    assert main(["site"]) == 1
     assert "error: Sphinx ended with" in capsys.readouterr().err
     assert last.is_file()
 
@@ -130,7 +131,7 @@ def test_sphinx_without_memory_is_called_so(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(building, "BUILD", tmp_path)
     monkeypatch.setattr(website, "stage", lambda destination: None)
     monkeypatch.setattr(website, "package_folder", lambda name: None)
-    assert building.report(website.build) == 1
+    assert main(["site"]) == 1
     assert capsys.readouterr().err.startswith("error: the system ended Sphinx. Most often memory ran out")
 
 

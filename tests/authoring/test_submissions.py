@@ -334,7 +334,7 @@ def test_a_redirect_under_any_code_page_is_written(tmp_path, monkeypatch, encodi
 def test_the_command_exits_with_1_after_the_table(tmp_path):
     hand_in(tmp_path / "Ada Łovelace 王" / CHAPTER)
     (tmp_path / "Zoë.ipynb").touch()
-    command = [sys.executable, "-m", "authoring.submissions", tmp_path]
+    command = [sys.executable, "-m", "authoring", "submissions", tmp_path]
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, encoding="ascii")
     assert (run.returncode, run.stderr) == (1, "")
