@@ -68,7 +68,9 @@ def test_first_computation_is_quiet_and_a_failed_import_is_not():
     code = """
 import importlib, os
 from course_utils import runtime
-def fails(name):
+def fails(name, load=importlib.import_module):
+    if name != "tensorflow":
+        return load(name)
     os.write(2, b"native reason")
     raise ImportError(name)
 importlib.import_module = fails

@@ -449,7 +449,10 @@ def start_lab(course, tmp_path):
     says = "import json, os, sys, time\nprint(json.dumps([os.getpid(), os.getcwd(), sys.argv[1:]]), flush=True)\n"
     (tmp_path / "jupyterlab" / "__main__.py").write_text(says + "time.sleep(600)")
     (tmp_path / "jupyterlab" / "__init__.py").touch()
-    code = "import pathlib, sys\nfrom course_utils import lab\nlab.NOTEBOOKS = pathlib.Path(sys.argv[1])\n"
+    code = (
+        "import pathlib, signal, sys\nif hasattr(signal, 'SIGHUP'):\n    signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+    )
+    code += "from course_utils import lab\nlab.NOTEBOOKS = pathlib.Path(sys.argv[1])\n"
     code += "lab.copy_for_learners.__defaults__ = ('work', lab.NOTEBOOKS)\n"
     code += "lab.open_lab('01_toy.ipynb', sys.argv[3:], destination=sys.argv[2])"
     started = []
