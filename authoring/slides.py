@@ -223,7 +223,8 @@ def _outputs(cell, place):
     for output in cell.outputs:
         data = output.get("data", {})
         if "text/html" in data:
-            rich.append(f'<div class="rich">{data["text/html"]}</div>')
+            small = " claim" if data.get("text/plain", "").startswith("Claim ") else ""
+            rich.append(f'<div class="rich{small}">{data["text/html"]}</div>')
         elif "text/markdown" in data:
             rich.append(f'<div class="rich">{_markdown(data["text/markdown"])}</div>')
         elif "text/plain" in data:

@@ -111,7 +111,7 @@ def test_figures_boxes_code_and_output(tmp_path):
     )
     deck = slides.deck(path)
     assert 'alt="A &lt;b&gt; title"' in deck[1].parts[0] and "draw" not in "".join(deck[1].parts)
-    assert deck[2].parts[0] == '<div class="rich"><div>box</div></div>'
+    assert deck[2].parts[0] == '<div class="rich claim"><div>box</div></div>'
     assert "True &amp; so" in "".join(deck[3].parts) and 'class="code"' in deck[3].parts[0]
     assert "after a long" not in "".join(deck[4].parts) and "after a long" in "".join(deck[5].parts)
     assert "".join(deck[6].parts).startswith('<pre class="output"')
