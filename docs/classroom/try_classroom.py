@@ -350,6 +350,7 @@ def try_idle(hub, seat):
     wait_for(lambda: seat.state() is None, 60, "a seat ends when its learner stops it")
     seat.start()
     seat.open()
+    seat.run("1")  # a kernel that has not answered yet counts as busy
     path = f"/user/{seat.name}/api/kernels/{seat.kernel}"
     wait_for(lambda: seat.request("GET", path).status_code == 404, 90, "an idle kernel ends, its tab open")
     expect(seat.state() is not None, "an idle kernel ends, also where its tab is open")
