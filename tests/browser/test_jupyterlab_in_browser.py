@@ -108,13 +108,14 @@ def test_chapter_runs_from_top_to_bottom(open_notebook, shot, name, has_bars):
     found, stored = outputs(page), read_notebook(NOTEBOOKS / name).cells
     for number, words in enumerate(LOOK_AT[name[:2]]):
         index = next(i for i, cell in enumerate(stored) if words in cell.source)
-        page.evaluate(f"window.jupyterapp.shell.currentWidget.content.activeCellIndex = {index}")
+        page.evaluate(f"window.jupyterapp.shell.currentWidget.content.scrollToItem({index}, 'center')")
         page.wait_for_timeout(500)
         shot(page, f"lab-ran-{name[:2]}-{number}")
     assert [output for output in found if output["output_type"] == "error"] == []
     assert [output for output in found if output.get("name") == "stderr"] == []  # TensorFlow's red noise
     assert pictures(page.evaluate(CELLS)) == pictures(stored) and page.locator(".jp-OutputArea-error").count() == 0
     boxes = [text_of(output.get("data", {}).get("text/plain", "")) for output in found]
+    assert page.locator(".jp-InputPlaceholder").count(), "the code of claims is not folded"
     assert any(box.startswith("Not yet: ") for box in boxes)
     if has_bars:
         assert len(bars) >= 3, f"the bars showed {sorted(bars)}: they did not move"
