@@ -303,7 +303,9 @@ BROKEN = {"empty": lambda whole: b"", "cut": lambda whole: whole[:-50], "other":
 def test_a_damaged_file_is_named(copy_of_tiny, name, damage):
     file = copy_of_tiny / name
     file.write_bytes(BROKEN[damage](file.read_bytes()))
-    with pytest.raises(WeightsError, match=rf"folder: .*{name} (is damaged: |or .* does not describe a tokenizer: )"):
+    with pytest.raises(
+        WeightsError, match=rf"folder: .*{name} (is damaged: |or .* does not describe a tokenizer of this model: )"
+    ):
         load_translator(copy_of_tiny)
 
 
