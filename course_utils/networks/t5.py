@@ -60,6 +60,7 @@ MOST = 2**31 - 1
 SIZES = ("vocab_size", "d_model", "d_kv", "d_ff", "num_layers", "num_decoder_layers", "num_heads")
 FIELDS = dict.fromkeys(SIZES, (numbers.Integral, 1, MOST)) | {  # what a config.json may say: its type, least and most
     "relative_attention_num_buckets": (numbers.Integral, 4, MOST),
+    "relative_attention_max_distance": (numbers.Integral, 1, MOST),
     "layer_norm_epsilon": (numbers.Real, 1e-12, 0.99),
     "dropout_rate": (numbers.Real, 0, 0.99),
     "is_gated_act": (bool, False, True),
@@ -98,13 +99,14 @@ class T5Config:
     def __post_init__(self):
         for name, limits in FIELDS.items():
             _check_field(name, getattr(self, name), *limits)
-        whole, distance = numbers.Integral, self.relative_attention_max_distance
-        exact = self.relative_attention_num_buckets // 2  # so many buckets hold one distance each
-        _check_field("relative_attention_max_distance", distance, whole, exact + 1, MOST)
+        distance, buckets = self.relative_attention_max_distance, self.relative_attention_num_buckets
+        if 2 * distance <= buckets:  # half of the buckets hold one distance each
+            more = f"more than half of relative_attention_num_buckets, {buckets}"
+            raise ValueError(f"relative_attention_max_distance: found {distance}, expected {more}.")
         _check_choice("dense_act_fn", self.dense_act_fn, list(ACTIVATIONS))
         for name in TOKENS:
             for token in self.end_tokens if name == "eos_token_id" else [getattr(self, name)]:
-                _check_field(name, token, whole, 0, self.vocab_size - 1)
+                _check_field(name, token, numbers.Integral, 0, self.vocab_size - 1)
 
     @property
     def end_tokens(self):
