@@ -20,17 +20,10 @@ OFFLINE = "To work offline with mini-T5, unset COURSE_PROFILE."
 
 
 class Translator:
-    """Translate lists of English sentences.
+    """Translate lists of English sentences, with a T5 of transformers in float32 and its tokenizer.
 
-    Parameters
-    ----------
-    model : transformers.T5ForConditionalGeneration
-        Float32 model, in evaluation mode.
-    tokenizer : transformers.PreTrainedTokenizerBase
-    targets : tuple of str
-        Languages that the model was trained for; the task prefix is `translate English to {target}: `.
-    name, source, licence : str
-        What the weights are, where they come from, and what they may be used for.
+    `targets` are the languages that the model was trained for; the task prefix is `translate English to {target}: `.
+    `name`, `source` and `licence` say what the weights are, where they come from, and what they may be used for.
     """
 
     def __init__(self, model, tokenizer, targets, name, source, licence):
@@ -118,13 +111,8 @@ class Translator:
         -------
         list of str
             Translations, in the order of the sentences. Which other sentences stand in the list does not change one,
-            except where rounding decides between two tokens that are equally likely.
-
-        Raises
-        ------
-        ValueError
-            When `sentences` is no list of strings, the list or a sentence is empty, a sentence is too long, or another
-            argument is out of its range.
+            except where rounding decides between two tokens that are equally likely. A ValueError names an argument
+            that is out of its range, and a sentence that is empty or too long.
         """
         torch = load_torch()
         prefix = self.prefix(target)
