@@ -28,15 +28,9 @@ class ImageClassifier:
     """Classify RGB photographs of any size into the 1,000 ImageNet classes.
 
     Each photograph is resized (bicubic) so that its shorter side has 256 pixels, and its centre of 224 by 224 is kept.
-
-    Parameters
-    ----------
-    model : keras.Model
-        From (n, 224, 224, 3) float32 to (n, 1000) probabilities.
-    scale : callable
-        From float32 RGB values in [0, 255], (n, 224, 224, 3), to what the model was trained on.
-    title, source, licence : str
-        What the model is, where its weights come from, and their licence.
+    The Keras `model` goes from (n, 224, 224, 3) float32 to (n, 1000) probabilities; `scale` turns RGB values in
+    [0, 255] into what it was trained on. `title`, `source` and `licence` say what it is, where its weights come from,
+    and what they may be used for.
     """
 
     def __init__(self, model, scale, title, source, licence):

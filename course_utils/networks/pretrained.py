@@ -23,8 +23,8 @@ def load_image_classifier():
     """Load the image classifier of the current profile, an `ImageClassifier`.
 
     Offline it is EfficientNet-Lite0, 4,652,008 parameters (Tan and Le, 2019, arXiv:1905.11946). With
-    COURSE_PROFILE=full it is VGG16, 138,357,544 parameters (Simonyan and Zisserman, 2015, arXiv:1409.1556), fetched once
-    into Keras's cache.
+    COURSE_PROFILE=full it is VGG16, 138,357,544 parameters (Simonyan and Zisserman, 2015, arXiv:1409.1556), fetched
+    once into Keras's cache.
 
     Raises
     ------

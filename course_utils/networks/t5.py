@@ -9,7 +9,6 @@ loading of a folder in Hugging Face format, as transformers 4 and 5 write it.
 """
 
 import dataclasses
-import itertools
 import json
 import math
 import numbers
@@ -57,8 +56,10 @@ ACTIVATIONS = {
 # Configuration
 
 MOST = 2**31 - 1
-SIZES = ("vocab_size", "d_model", "d_kv", "d_ff", "num_layers", "num_decoder_layers", "num_heads")
+SIZES = ("vocab_size", "d_model", "d_kv", "d_ff", "num_heads")
 FIELDS = dict.fromkeys(SIZES, (numbers.Integral, 1, MOST)) | {  # what a config.json may say: its type, least and most
+    "num_layers": (numbers.Integral, 1, 1000),
+    "num_decoder_layers": (numbers.Integral, 1, 1000),
     "relative_attention_num_buckets": (numbers.Integral, 4, MOST),
     "relative_attention_max_distance": (numbers.Integral, 1, MOST),
     "layer_norm_epsilon": (numbers.Real, 1e-12, 0.99),
@@ -360,20 +361,11 @@ class T5(keras.Model):
 
     @say_memory("generate", f"Give fewer rows, fewer beams or fewer new tokens. {CLOSE}")
     def generate(self, input_ids, attention_mask=None, max_new_tokens=20, num_beams=1):
-        """Write a text for each row, by the likeliest tokens (one beam) or by beam search.
+        """Write a text for each row of token numbers (n, s), by the likeliest tokens (one beam) or by beam search.
 
-        Parameters
-        ----------
-        input_ids : integers of shape (n, s)
-        attention_mask : zeros and ones of shape (n, s), optional
-            0 hides a position. Without a mask all are read, padding too.
-        max_new_tokens, num_beams : int
-            Where a text is cut, and how many hypotheses are kept; at least 1.
-
-        Returns
-        -------
-        NumPy array of int64, shape (n, 1 + length)
-            The start token, the text, its end, and padding up to the longest row.
+        A mask (n, s) of zeros and ones hides positions by 0; without one all are read, padding too. A text is cut after
+        `max_new_tokens`; `num_beams` hypotheses are kept. Returns a NumPy array of int64, (n, 1 + length): the start
+        token, the text, its end, and padding up to the longest row. What does not fit raises ValueError.
         """
         input_ids, mask = _check_tokens(input_ids, attention_mask, self.config.vocab_size)
         check_count("max_new_tokens", max_new_tokens)
@@ -531,29 +523,18 @@ COPIES = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")  # of th
 UNUSED = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"  # in Google's own files
 REPLACE = "Give a folder as `save_pretrained` of transformers writes it."
 OTHER_FILES = {
-    "model.safetensors.index.json": "Its weights lie in several files: load it with transformers and save it again in "
-    "one.",
+    "model.safetensors.index.json": "Its weights lie in several files: save it with transformers again, in one.",
     "pytorch_model.bin": "Its pytorch_model.bin is refused: such a file can run code when it is opened. If you trust "
     "where it comes from, load it with transformers and save it again.",
 }
 
 
 def read_t5_folder(folder):
-    """Check a T5's files against each other, sizes before any tensor is read, then read configuration and tensors.
+    """Check the config.json and model.safetensors of a folder, and return a `T5Config` and the tensors.
 
-    Whether the head is tied is decided by the file of the tensors, as transformers 5 does.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Holds config.json and model.safetensors. The tokens that start, end and pad a text are taken from
-        generation_config.json where there is one.
-
-    Returns
-    -------
-    T5Config
-    dict
-        Arrays of float32, by the names that Hugging Face gives them; `lm_head.weight` only where it is not tied.
+    The tensors are arrays of float32 by the names that Hugging Face gives them; none is read before all sizes were
+    compared. `lm_head.weight` is there only where it is not tied, which the file of the tensors decides, as in
+    transformers 5. The tokens that start, end and pad a text are those of generation_config.json where there is one.
 
     Raises
     ------
@@ -653,7 +634,7 @@ def _read_tensors(folder, config):
             copies = [name for name in COPIES if name in slices]
             if copies:
                 slices.setdefault("shared.weight", slices[copies[0]])
-            _compare(file, config, slices, copies)
+            _compare(file, config, slices)
             tensors = {name: _read_float32(file, name, part) for name, part in slices.items()}
     except SafetensorError as error:
         raise WeightsError(f"folder: {file} is damaged: {error}. {REPLACE}") from error
@@ -666,24 +647,20 @@ def _read_tensors(folder, config):
     return config, tensors
 
 
-def _compare(file, config, slices, copies):
+def _compare(file, config, slices):
     """Raise a `WeightsError` unless the slices of a file are those that the configuration describes."""
-    known, embedding = set(), (config.vocab_size, config.d_model)
-    for name, _, shape in itertools.chain(((name, "", embedding) for name in copies), _tensors(config)):
-        known.add(name)
-        found = "no such tensor"
-        if part := slices.get(name):
-            found = f"shape {tuple(part.get_shape())} of type {part.get_dtype()}"
-        if found not in [f"shape {shape} of type {kind}" for kind in FLOATS]:
+    expected = {name: f"shape {shape}" for name, _, shape in _tensors(config)}
+    expected |= {name: expected["shared.weight"] for name in COPIES if name in slices}
+    found = {name: f"shape {tuple(part.get_shape())}" for name, part in slices.items()}
+    found |= {n: f"{found[n]} of type {p.get_dtype()}" for n, p in slices.items() if p.get_dtype() not in FLOATS}
+    for name in {**expected, **found}:
+        here, there = found.get(name, "no such tensor"), expected.get(name, "no such tensor")
+        if here != there:
             says = ", ".join(f"{field} {getattr(config, field)}" for field in FIELDS)
             raise WeightsError(
-                f"folder: {file}: {name}: found {found}, expected shape {shape} of type {', '.join(FLOATS)}: "
+                f"folder: {file}: {name}: found {here}, expected {there}, of type {', '.join(FLOATS)}: "
                 f"config.json says {says}. {REPLACE}"
             )
-    if unknown := sorted(slices.keys() - known):
-        raise WeightsError(
-            f"folder: {file} holds what a T5 as config.json describes it does not have, such as {unknown[0]}. {REPLACE}"
-        )
 
 
 def _read_float32(file, name, part):
