@@ -134,22 +134,10 @@ def train_language_model(model, tokens, updates, seed=0, watch=None, every=50, s
     half cosine to a tenth; at its highest it is 0.256 / width, since wider models need smaller steps (Yang and others,
     2022, arXiv:2203.03466): 0.016 for a width of 16, 0.001 for 256.
 
-    Parameters
-    ----------
-    model : transformers.GPT2LMHeadModel
-    tokens : array (n,)
-        What `library_text.encode_text` returns; longer than `CONTEXT`, or a ValueError says so.
-    updates, seed : int
-        Number of parameter updates; what chooses the pieces.
-    watch : callable, optional
-        Gets the model after every `every` updates; what it returns is collected.
-    stop_after : int, optional
-        End after so many updates, on the way to `updates`: the beginning of a long training, exactly as it would be.
-
-    Returns
-    -------
-    list
-        Pairs (update, what `watch` returned).
+    `tokens` (n,) is what `library_text.encode_text` returns; where it is not longer than `CONTEXT`, or a number is out
+    of range, ValueError says so. The seed chooses the pieces. `watch` gets the model after every `every` updates; pairs
+    (update, what it returned) are returned in a list. With `stop_after`, training ends after so many updates on the way
+    to `updates`: the beginning of a long training, exactly as it would be.
     """
     torch = load_torch()
     check_count("updates", updates)

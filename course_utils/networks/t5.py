@@ -536,14 +536,8 @@ def read_t5_folder(folder):
     compared. `lm_head.weight` is there only where it is not tied, which the file of the tensors decides, as in
     transformers 5. The tokens that start, end and pad a text are those of generation_config.json where there is one.
 
-    Raises
-    ------
-    ValueError
-        When `folder` is no path.
-    FileNotFoundError
-        When the folder or one of its files is missing.
-    WeightsError
-        When a file is damaged or does not describe a T5; the message names the file, and the field or the tensor.
+    A FileNotFoundError names the folder or file that is missing; a `WeightsError` the file that is damaged or does not
+    describe a T5, and its field or tensor; a ValueError a `folder` that is no path.
     """
     folder = check_path("folder", folder)
     if not folder.is_dir():

@@ -92,13 +92,15 @@ class Translator:
 
     @say_memory("translate", f"Translate with fewer beams, or a smaller limit of tokens. {CLOSE}")
     def translate(self, sentences, target="French", beams=1, max_new_tokens=None):
-        """Translate a list of English sentences.
+        """Translate a list of English sentences, and return the translations in their order.
+
+        Sentences have at most `LONGEST` tokens each, prefix included; line breaks and repeated spaces count as one
+        space. Which other sentences stand in the list does not change a translation, except where rounding decides
+        between two tokens that are equally likely. A ValueError names the sentence or the argument that does not fit.
 
         Parameters
         ----------
         sentences : list of str
-            Any number of them, of at most `LONGEST` tokens each, prefix included. Line breaks and repeated spaces count
-            as one space.
         target : str
             Language to translate into, one of `self.targets`.
         beams : int
@@ -106,13 +108,6 @@ class Translator:
         max_new_tokens : int, optional
             Where each translation is cut, in tokens, 1 to 512. When not given: 10 plus twice the tokens of the sentence
             and its prefix, rounded up to a multiple of 8.
-
-        Returns
-        -------
-        list of str
-            Translations, in the order of the sentences. Which other sentences stand in the list does not change one,
-            except where rounding decides between two tokens that are equally likely. A ValueError names an argument
-            that is out of its range, and a sentence that is empty or too long.
         """
         torch = load_torch()
         prefix = self.prefix(target)

@@ -42,22 +42,12 @@ def run_trainings(workers, trainings, seconds=SECONDS):
 
     The network is the document's (784 inputs, two hidden layers, 10 classes), on the course's digits, from the same
     first weights however many workers there are. The same processes do all `trainings` (at least one `Training`), as
-    their start is what takes longest; they may take `seconds` in all. However this function is left, no worker goes on
-    running.
+    their start is what takes longest. However this function is left, no worker goes on running.
 
-    Returns
-    -------
-    list of dict
-        For each training: `losses` (of each update), `update_ms` (median of an update), `gradient_ms` (of it without
-        the exchange between workers, measured on its own), `exchange_ms` (adding up numbers as many as the parameters,
-        on its own), `parameters`.
-
-    Raises
-    ------
-    ValueError
-        When an argument is out of range.
-    WorkerError
-        When a worker fails, or they take longer than `seconds`.
+    Returns a dict for each training: `losses` (of each update), `update_ms` (median of an update), `gradient_ms` (of it
+    without the exchange between workers, measured on its own), `exchange_ms` (adding up numbers as many as the
+    parameters, on its own), `parameters`. A ValueError names an argument that is out of range; a `WorkerError` says
+    that a worker failed, or that they took longer than `seconds` in all.
     """
     check_count("workers", workers, most=MOST)
     for training in trainings:
