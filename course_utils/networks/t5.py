@@ -395,12 +395,16 @@ class T5(keras.Model):
         past = [(nothing, nothing)] * len(self.decoder.blocks)
         ends = (config.decoder_start_token_id, config.end_tokens, config.pad_token_id, max_new_tokens)
 
-        def step(tokens, position, past):
+        def step(tokens, position, cache):
+            past, source, source_bias = cache
             bias_of_position = bias[:, :, position : position + 1, : position + 1]
             states, past = self.decoder(self.shared(tokens[:, None]), bias_of_position, past, source, source_bias)
-            return self.logits(states[:, 0]), past
+            return self.logits(states[:, 0]), (past, source, source_bias)
 
-        return greedy_search(step, past, rows, *ends) if beams is None else beam_search(step, past, rows, beams, *ends)
+        cache = (past, source, source_bias)
+        return (
+            greedy_search(step, cache, rows, *ends) if beams is None else beam_search(step, cache, rows, beams, *ends)
+        )
 
     @classmethod
     @say_memory("load the T5", CLOSE)
@@ -443,17 +447,19 @@ def _check_tokens(input_ids, attention_mask, vocabulary):
 def greedy_search(step, cache, rows, start_token, end_tokens, pad_token, max_new_tokens):
     """Append the likeliest token to each row until all have ended: int32, (rows, 1 + length of the longest)."""
 
-    def advance(position, tokens, going, cache):
-        logits, cache = step(tokens[:, -1], position, cache)
-        chosen = tf.where(going, tf.argmax(logits, axis=-1, output_type=tf.int32), pad_token)
-        tokens = tf.concat([tokens, chosen[:, None]], axis=1)
-        return position + 1, tokens, going & ~_is_in(chosen, end_tokens), cache
+    def advance(position, tokens, going, newest, cache):
+        logits, cache = step(newest, position, cache)
+        newest = tf.argmax(logits, axis=-1, output_type=tf.int32)
+        column = tf.tensor_scatter_nd_update(tf.fill([rows], pad_token), going[:, None], newest)
+        staying = tf.where(~_is_in(newest, end_tokens))[:, 0]  # rows that have ended are computed no more
+        going, newest, cache = _take((going, newest, cache), staying)
+        return position + 1, tf.concat([tokens, column[:, None]], axis=1), going, newest, cache
 
-    def unfinished(position, tokens, going, cache):
-        return (position < max_new_tokens) & tf.reduce_any(going)
+    def unfinished(position, tokens, going, newest, cache):
+        return (position < max_new_tokens) & (tf.size(going) > 0)
 
-    state = (tf.constant(0), tf.fill([rows, 1], start_token), tf.fill([rows], True), cache)
-    return _loop(unfinished, advance, state)[1]
+    start = tf.fill([rows], start_token)
+    return _loop(unfinished, advance, (tf.constant(0), start[:, None], tf.range(rows), start, cache))[1]
 
 
 def beam_search(step, cache, rows, beams, start_token, end_tokens, pad_token, max_new_tokens):
@@ -489,7 +495,7 @@ def beam_search(step, cache, rows, beams, start_token, end_tokens, pad_token, ma
         scores, kept = tf.math.top_k(tf.where(ended, HIDDEN, best), beams)
         tokens = tf.gather(grown, kept, batch_dims=1)
         parents = tf.reshape(first_of_row + tf.gather(origin, kept, batch_dims=1), [-1])
-        cache = tf.nest.map_structure(lambda part: tf.gather(part, parents), cache)
+        cache = _take(cache, parents)
         done |= scores[:, 0] / length <= finished_scores[:, -1]
         return position + 1, tokens, scores, finished_tokens, finished_scores, done, cache
 
@@ -504,6 +510,10 @@ def beam_search(step, cache, rows, beams, start_token, end_tokens, pad_token, ma
     before_end = tf.cumsum(tf.cast(_is_in(tokens[:, 0, 1:], end_tokens), tf.int32), axis=1, exclusive=True) == 0
     longest = 1 + tf.reduce_max(tf.reduce_sum(tf.cast(before_end, tf.int32), axis=1))
     return tokens[:, 0, :longest], scores[:, 0]
+
+
+def _take(nest, rows):
+    return tf.nest.map_structure(lambda part: tf.gather(part, rows), nest)
 
 
 def _loop(unfinished, advance, state):
