@@ -402,9 +402,9 @@ class T5(keras.Model):
             return self.logits(states[:, 0]), (past, source, source_bias)
 
         cache = (past, source, source_bias)
-        return (
-            greedy_search(step, cache, rows, *ends) if beams is None else beam_search(step, cache, rows, beams, *ends)
-        )
+        if beams is None:
+            return greedy_search(step, cache, rows, *ends)
+        return beam_search(step, cache, rows, beams, *ends)
 
     @classmethod
     @say_memory("load the T5", CLOSE)
