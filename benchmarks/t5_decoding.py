@@ -6,9 +6,9 @@
 The first command is mini-T5 on 64 phrases to French, batch by batch; the second is t5-base's shape with random weights,
 32 source tokens and 32 new ones (2 GB, two minutes). Both sides have two threads, the same float32 weights, are warm,
 and take turns at going first. Torch splits each operation over its threads, and so does Keras with `--base`, where the
-matrices are large; with mini-T5 each thread of Keras searches half of the rows. "XLA" is `jit_compile=True`. A ratio is
-transformers' seconds divided by Keras's, the median over the repeats, with the lowest and the highest. The tokens must
-be the same, or the script stops.
+matrices are large; with mini-T5 each thread of Keras searches half of the rows. A ratio is transformers' seconds
+divided by Keras's, the median over the repeats, with the lowest and the highest. The tokens must be the same, or the
+script stops.
 """
 
 import argparse
@@ -24,19 +24,18 @@ from course_utils.networks.pretrained import load_translator
 from course_utils.runtime import THREADS, load_keras, load_torch, load_transformers, progress
 
 load_keras(threads=2 if "--base" in sys.argv else 1)  # before anything else loads TensorFlow
-from course_utils.networks.t5 import T5, T5Config, mask_bias  # noqa: E402
-from course_utils.networks.t5_folder import named_weights  # noqa: E402
+from course_utils.networks.t5 import T5, T5Config, mask_bias, named_weights  # noqa: E402
 from course_utils.weights import verified_path  # noqa: E402
 
 LOOPS = 100  # how often a part runs in one call, so that the call itself does not count
 
 
-def compare(model, reference, batches, max_new_tokens, repeats, jit):
+def compare(model, reference, batches, max_new_tokens, repeats):
     """Return the seconds of both sides for all batches, one pair a repeat, and how many tokens they wrote."""
     torch = load_torch()
 
     def keras(ids, mask):
-        return model.generate(ids, mask, max_new_tokens, jit_compile=jit)
+        return model.generate(ids, mask, max_new_tokens)
 
     def transformers(ids, mask):
         options = dict(max_new_tokens=max_new_tokens, do_sample=False, num_beams=1)
@@ -180,17 +179,13 @@ def main():
         model = T5.from_pretrained(verified_path("mini_t5").parent)
         loaded = time.perf_counter()
         model.generate([[5, 1]], max_new_tokens=2)
-        first = time.perf_counter()
-        model.generate([[5, 1]], max_new_tokens=64, jit_compile=True)
-        print(f"Keras: loaded in {loaded - start:.1f} s, first call {first - loaded:.1f} s (once, any shape)")
-        print(f"XLA: first call {time.perf_counter() - first:.1f} s (once for each shape)")
+        first = time.perf_counter() - loaded
+        print(f"Keras: loaded in {loaded - start:.1f} s, first call {first:.1f} s (once, any shape)")
         pair, name, new, sizes = (model, translator.model), "mini-T5", 64, (1, 32)
         batches = {size: mini_batches(translator, size) for size in sizes}
     print(header)
     for size in sizes:
-        for jit in (False, True):
-            label = f"{name}, batch {size}{', XLA' if jit else ''}"
-            print_ratio(label, *compare(*pair, batches[size], new, options.repeats, jit))
+        print_ratio(f"{name}, batch {size}", *compare(*pair, batches[size], new, options.repeats))
     if not options.base:
         print_parts(model.config)
 

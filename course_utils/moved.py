@@ -6,7 +6,7 @@ import sys
 __all__ = ["MOVED", "Signpost"]
 
 MOVED = {
-    "decoding": "networks.decoding",
+    "decoding": "networks.t5",
     "efficientnet": "networks.efficientnet",
     "fetch": "weights",
     "image_classifier": "networks.image_classifier",
@@ -18,7 +18,7 @@ MOVED = {
     "small_models": "networks.small_models",
     "sweeps": "tables",
     "t5": "networks.t5",
-    "t5_folder": "networks.t5_folder",
+    "t5_folder": "networks.t5",
     "translator": "networks.translator",
     "workers": "networks.workers",
 }

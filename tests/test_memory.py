@@ -51,7 +51,7 @@ def test_other_errors_pass():
 
 def test_loading_says_memory(monkeypatch, tmp_path):
     monkeypatch.delenv("COURSE_PROFILE", raising=False)
-    monkeypatch.setattr(pretrained, "load_efficientnet_lite0", lambda path: ask_tensorflow_in_vain())
+    monkeypatch.setattr(pretrained, "load_efficientnet_lite0", ask_tensorflow_in_vain)
     with pytest.raises(MemoryError, match="not enough memory to load the image classifier. Shut down other notebooks"):
         pretrained.load_image_classifier()
     monkeypatch.setattr(Translator, "from_folder", lambda *asked, **named: ask_torch())

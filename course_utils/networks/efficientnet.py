@@ -30,13 +30,10 @@ TORCH_NAMES = {
 
 
 def build_efficientnet_lite0():
-    """Build EfficientNet-Lite0 with random weights.
+    """Build EfficientNet-Lite0, a Keras model of 4,652,008 trainable parameters, with random weights.
 
-    Returns
-    -------
-    keras.Model
-        Input (n, 224, 224, 3) float32, RGB scaled by `(x - 127) / 128`. Output (n, 1000) float32 probabilities.
-        The layer `classifier` gives the logits. 4,652,008 trainable parameters, without the batch norms' statistics.
+    From (n, 224, 224, 3) float32, RGB scaled by `(x - 127) / 128`, to (n, 1000) float32 probabilities; the layer
+    `classifier` gives the logits.
     """
     keras = load_keras()
     layers = keras.layers
@@ -72,14 +69,12 @@ def build_efficientnet_lite0():
     return keras.Model(inputs, layers.Softmax(name="probabilities")(x), name="efficientnet_lite0")
 
 
-def read_state_dict(path=None):
+def read_state_dict():
     """Check the weight file's SHA-256, then read it, as NumPy arrays with PyTorch's names, shapes and axis order.
 
-    `path` is a copy of the file, or a folder that holds one, to use instead of the installed file. A missing file or a
-    checksum that does not hold raises `WeightsError`.
+    A missing file or a checksum that does not hold raises `WeightsError`.
     """
-    file = verified_path("efficientnet_lite0", path)
-    state = load_torch().load(file, map_location="cpu", weights_only=True)
+    state = load_torch().load(verified_path("efficientnet_lite0"), map_location="cpu", weights_only=True)
     return {name: tensor.numpy() for name, tensor in state.items()}
 
 
@@ -90,9 +85,9 @@ def port_weights(model, state):
             layer.set_weights([state[name].transpose(axes) for name, axes in _torch_tensors(layer.name)])
 
 
-def load_efficientnet_lite0(path=None):
-    """Build EfficientNet-Lite0 with its ImageNet weights; parameters and errors are those of `read_state_dict`."""
-    state, model = read_state_dict(path), build_efficientnet_lite0()
+def load_efficientnet_lite0():
+    """Build EfficientNet-Lite0 with its ImageNet weights; errors are those of `read_state_dict`."""
+    state, model = read_state_dict(), build_efficientnet_lite0()
     port_weights(model, state)
     return model
 

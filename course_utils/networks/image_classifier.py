@@ -28,15 +28,9 @@ class ImageClassifier:
     """Classify RGB photographs of any size into the 1,000 ImageNet classes.
 
     Each photograph is resized (bicubic) so that its shorter side has 256 pixels, and its centre of 224 by 224 is kept.
-
-    Parameters
-    ----------
-    model : keras.Model
-        From (n, 224, 224, 3) float32 to (n, 1000) probabilities.
-    scale : callable
-        From float32 RGB values in [0, 255], (n, 224, 224, 3), to what the model was trained on.
-    title, source, licence : str
-        What the model is, where its weights come from, and their licence.
+    The Keras `model` goes from (n, 224, 224, 3) float32 to (n, 1000) probabilities; `scale` turns RGB values in
+    [0, 255] into what it was trained on. `title`, `source` and `licence` say what it is, where its weights come from,
+    and what they may be used for.
     """
 
     def __init__(self, model, scale, title, source, licence):
@@ -48,24 +42,9 @@ class ImageClassifier:
         return f"ImageClassifier({self.title}, {parameters:,} parameters, {len(self.names):,} classes)"
 
     def crop(self, images):
-        """Resize and crop photographs to squares of 224 pixels.
+        """Resize and crop photographs, RGB uint8 arrays (height, width, 3) in a list, to (n, 224, 224, 3) uint8.
 
-        Parameters
-        ----------
-        images : list of numpy.ndarray
-            RGB uint8 arrays (height, width, 3), each of its own size.
-
-        Returns
-        -------
-        numpy.ndarray
-            (n, 224, 224, 3) uint8.
-
-        Raises
-        ------
-        TypeError
-            When `images` is not a list or an element is not an array.
-        ValueError
-            When the list is empty, or an array has another dtype or shape.
+        A TypeError or a ValueError names the first one that cannot be classified, and says what to do.
         """
         _check(images)
         return _crop(images)
@@ -88,12 +67,7 @@ class ImageClassifier:
         return np.concatenate([self.model.predict_on_batch(self.scale(crop.astype(np.float32))) for crop in crops])
 
     def top(self, images, k=5):
-        """Name the `k` (1 to 1000) most probable classes of each photograph (see `crop`), the most probable first.
-
-        Returns
-        -------
-        list of list of (str, float)
-        """
+        """List the `k` (1 to 1000) most probable classes of each photograph (see `crop`) as (name, probability)."""
         check_count("k", k, most=len(self.names))
         probabilities = self.predict(images)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]

@@ -6,68 +6,46 @@ from course_utils.networks.efficientnet import load_efficientnet_lite0
 from course_utils.networks.image_classifier import ImageClassifier
 from course_utils.networks.translator import Translator
 from course_utils.runtime import current_profile, load_keras
-from course_utils.weights import WEIGHTS, WeightsError, check_hash, fetch, verified_path
+from course_utils.weights import WEIGHTS, WeightsError, fetch, verified_path
 
 __all__ = ["load_image_classifier", "load_translator"]
 
-VGG16_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels.h5"
-VGG16_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{VGG16_FILE}"
+VGG16_URL = "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
+VGG16_URL += "vgg16_weights_tf_dim_ordering_tf_kernels.h5"
 VGG16_MD5 = "64373286793e3c8b2b4e3219cbf3544b"  # the checksum that keras.applications.vgg16 pins for this file
-OFFLINE = "To work offline with EfficientNet-Lite0, unset COURSE_PROFILE."
+OFFLINE = "To work offline with EfficientNet-Lite0, unset COURSE_PROFILE. To use the full profile, put the file there."
 T5_BASE = "google-t5/t5-base"
 TARGETS = {"offline": ("French", "German"), "full": ("French", "German", "Romanian")}
 
 
 @say_memory("load the image classifier", CLOSE)
-def load_image_classifier(path=None):
-    """Load the image classifier of the current profile.
+def load_image_classifier():
+    """Load the image classifier of the current profile, an `ImageClassifier`.
 
-    Parameters
-    ----------
-    path : str or Path, optional
-        A local weight file, or a folder that holds it, to use instead of the installed or fetched one. Offline it must
-        be a copy of EfficientNet-Lite0's file. In the full profile it is VGG16's original file, or one that
-        `model.save_weights` wrote (name ending in .weights.h5), whose checksum nobody can know.
-
-    Returns
-    -------
-    ImageClassifier
-        Offline: EfficientNet-Lite0, 4,652,008 parameters (Tan and Le, 2019, arXiv:1905.11946). With
-        COURSE_PROFILE=full: VGG16, 138,357,544 parameters (Simonyan and Zisserman, 2015, arXiv:1409.1556), fetched
-        once into Keras's cache.
+    Offline it is EfficientNet-Lite0, 4,652,008 parameters (Tan and Le, 2019, arXiv:1905.11946). With
+    COURSE_PROFILE=full it is VGG16, 138,357,544 parameters (Simonyan and Zisserman, 2015, arXiv:1409.1556), fetched
+    once into Keras's cache.
 
     Raises
     ------
-    ValueError
-        When `path` is no path.
     WeightsError
         When weights are missing, damaged, or could not be fetched. Nothing is put in their place silently.
     """
-    path = None if path is None else check_path("path", path)
     if current_profile() == "full":
-        return _load_vgg16(path)
-    weights = WEIGHTS["efficientnet_lite0"]
-    return ImageClassifier(
-        load_efficientnet_lite0(path), _scale_efficientnet, "EfficientNet-Lite0", weights.source, weights.licence
-    )
+        return _load_vgg16()
+    source, licence = WEIGHTS["efficientnet_lite0"].source, WEIGHTS["efficientnet_lite0"].licence
+    return ImageClassifier(load_efficientnet_lite0(), _scale_efficientnet, "EfficientNet-Lite0", source, licence)
 
 
 @say_memory("load the translator", CLOSE)
 def load_translator(folder=None):
-    """Load the translator of the current profile, in float32.
+    """Load the translator of the current profile, in float32, as `Translator`.
 
-    Parameters
-    ----------
-    folder : str or Path, optional
-        A local T5 in Hugging Face format to use instead, with the target languages of the current profile. Neither its
-        checksum nor what it was trained for is known to the course.
-
-    Returns
-    -------
-    Translator
-        Offline: mini-T5, 5,740,800 parameters, to French and German. With COURSE_PROFILE=full: google-t5/t5-base,
-        222,903,552 parameters, to French, German and Romanian (Raffel et al., 2020, arXiv:1910.10683), fetched once
-        (about 892 MB) into the cache of the Hugging Face hub.
+    Offline it is mini-T5, 5,740,800 parameters, to French and German. With COURSE_PROFILE=full it is
+    google-t5/t5-base, 222,903,552 parameters, to French, German and Romanian (Raffel et al., 2020, arXiv:1910.10683),
+    fetched once (about 892 MB) into the cache of the Hugging Face hub. A `folder` holds a local T5 in Hugging Face
+    format to use instead, with the same target languages: neither its checksum nor what it was trained for is known to
+    the course.
 
     Raises
     ------
@@ -94,47 +72,11 @@ def _scale_efficientnet(images):
     return (images - 127) / 128
 
 
-def _scale_vgg16(images):
-    return load_keras().applications.vgg16.preprocess_input(images)
-
-
-def _build_vgg16():
-    return load_keras().applications.VGG16(weights=None)
-
-
-def _load_vgg16(path):
-    file = _fetch_vgg16() if path is None else _local_vgg16(path)
-    model = _build_vgg16()
-    try:
-        model.load_weights(file)
-    except (OSError, ValueError, KeyError) as error:
-        raise WeightsError(f"path: {file} does not hold weights of VGG16: {error}. {OFFLINE}") from error
-    if file.name == VGG16_FILE:
-        source = f"VGG16, ImageNet weights of Keras ({VGG16_URL})"
-        licence = "Creative Commons Attribution (Visual Geometry Group, Oxford)"
-    else:
-        source = f"VGG16, weights of the file {file.name}: origin and checksum not known"
-        licence = "not known"
-    return ImageClassifier(model, _scale_vgg16, "VGG16", source, licence)
-
-
-def _local_vgg16(path):
-    file = path / VGG16_FILE if path.is_dir() else path
-    if not file.is_file():
-        raise WeightsError(f"path: there is no file {file}. Check the path, or leave it out to fetch VGG16. {OFFLINE}")
-    if file.name == VGG16_FILE:
-        with open(file, "rb") as opened:
-            check_hash("VGG16", file, opened, VGG16_MD5, f"Pass an unchanged copy, or leave the path out. {OFFLINE}")
-    return file
-
-
-def _fetch_vgg16():
-    return fetch(
-        name="VGG16",
-        url=VGG16_URL,
-        subfolder="models",
-        file_hash=VGG16_MD5,
-        size="about 553 MB",
-        offline_alternative=f"{OFFLINE} To use the full profile, put the file there or pass its path.",
-        error_class=WeightsError,
-    )
+def _load_vgg16():
+    file = fetch("VGG16", VGG16_URL, "models", VGG16_MD5, "about 553 MB", OFFLINE, WeightsError)
+    applications = load_keras().applications
+    model = applications.VGG16(weights=None)
+    model.load_weights(file)
+    source = f"VGG16, ImageNet weights of Keras ({VGG16_URL})"
+    licence = "Creative Commons Attribution (Visual Geometry Group, Oxford)"
+    return ImageClassifier(model, applications.vgg16.preprocess_input, "VGG16", source, licence)

@@ -44,25 +44,10 @@ def count_parameters(model):
 
 @say_memory("build the network", "Give a smaller width or depth.")
 def build_digit_network(width, depth, seed=0):
-    """Build a dense network from 784 brightnesses to 10 logits with `depth` hidden layers of `width` ReLU neurons.
+    """Build a dense network from 784 brightnesses to 10 logits: `depth` hidden layers of `width` ReLU neurons.
 
-    Parameters
-    ----------
-    width : int
-        Neurons of each hidden layer.
-    depth : int
-        Hidden layers; 0 makes logistic regression.
-    seed : int
-        Chooses the first parameters.
-
-    Returns
-    -------
-    torch.nn.Sequential
-
-    Raises
-    ------
-    ValueError
-        When a number is out of range.
+    A depth of 0 makes logistic regression. The seed chooses the first parameters. Returns a `torch.nn.Sequential`; a
+    number out of range raises ValueError.
     """
     torch = load_torch()
     sizes = [784, *[check_count("width", width)] * check_count("depth", depth, 0), 10]
@@ -77,23 +62,9 @@ def build_digit_network(width, depth, seed=0):
 def train_digit_network(network, images, labels, updates, seed=0, learning_rate=0.001):
     """Train a network of `build_digit_network` in place with Adam, in batches of 64 drawn anew each epoch.
 
-    Parameters
-    ----------
-    network : torch.nn.Module
-    images : array (n, 784) float32
-    labels : array (n,) of integers
-        From 0 to 9.
-    updates : int
-        Number of parameter updates, however many epochs that makes.
-    seed : int
-        Chooses the order of the images.
-    learning_rate : float
-        Falls to zero along a half cosine.
-
-    Raises
-    ------
-    ValueError
-        When an array does not fit, or a number is out of range.
+    Images are float32 (n, 784), labels integers (n,) from 0 to 9; what does not fit raises ValueError. `updates` counts
+    the updates, however many epochs that makes; the seed chooses the order of the images. The learning rate falls to
+    zero along a half cosine.
     """
     torch = load_torch()
     images, labels = _check_digits(images, labels)
@@ -130,23 +101,10 @@ def score_digit_network(network, images, labels):
 def build_language_model(width, layers, heads, seed=0):
     """Build a small GPT-2 that predicts the next character of `library_text.ALPHABET`.
 
-    Parameters
-    ----------
-    width, layers, heads : int
-        Numbers for each token, blocks, and attention heads in each.
-    seed : int
-        Chooses the first parameters.
-
-    Returns
-    -------
-    transformers.GPT2LMHeadModel
-        Without dropout; sees up to `CONTEXT` characters; input and output table are one. The first weights have the
-        standard deviation 0.5 / √width: GPT-2's own 0.02 is meant for a width of 768, and slows smaller ones down.
-
-    Raises
-    ------
-    ValueError
-        When a number is out of range, or the width is no multiple of the heads.
+    It has `width` numbers for each token, and `layers` blocks with `heads` attention heads each; no dropout; one table
+    for input and output; it sees up to `CONTEXT` characters. The seed chooses the first weights, whose standard
+    deviation is 0.5 / √width: GPT-2's own 0.02 is meant for a width of 768, and slows smaller ones down. A number out
+    of range, or a width that is no multiple of the heads, raises ValueError.
     """
     torch, transformers = load_torch(), load_transformers()
     for name, value in (("width", width), ("layers", layers), ("heads", heads)):
@@ -176,31 +134,10 @@ def train_language_model(model, tokens, updates, seed=0, watch=None, every=50, s
     half cosine to a tenth; at its highest it is 0.256 / width, since wider models need smaller steps (Yang and others,
     2022, arXiv:2203.03466): 0.016 for a width of 16, 0.001 for 256.
 
-    Parameters
-    ----------
-    model : transformers.GPT2LMHeadModel
-    tokens : array (n,)
-        What `library_text.encode_text` returns.
-    updates : int
-        Number of parameter updates: `8 * CONTEXT` predicted characters each.
-    seed : int
-        Chooses the pieces.
-    watch : callable, optional
-        Gets the model after every `every` updates; what it returns is collected.
-    every : int
-        See `watch`.
-    stop_after : int, optional
-        End after so many updates, on the way to `updates`: the beginning of a long training, exactly as it would be.
-
-    Returns
-    -------
-    list
-        Pairs (update, what `watch` returned).
-
-    Raises
-    ------
-    ValueError
-        When the text is not longer than `CONTEXT` or holds other tokens, or an argument is out of range.
+    `tokens` (n,) is what `library_text.encode_text` returns; where it is not longer than `CONTEXT`, or a number is out
+    of range, ValueError says so. The seed chooses the pieces. `watch` gets the model after every `every` updates; pairs
+    (update, what it returned) are returned in a list. With `stop_after`, training ends after so many updates on the way
+    to `updates`: the beginning of a long training, exactly as it would be.
     """
     torch = load_torch()
     check_count("updates", updates)

@@ -3,16 +3,24 @@
 An encoder reads the source tokens, a decoder writes the target tokens. Each is a stack of blocks, and a block adds to
 its input what attention and a feed-forward network make of it. In shapes, n counts rows, s source positions, t target
 positions (or, in an encoder, both), h heads; d_model, d_kv and d_ff are sizes that the configuration names.
+
+The file goes from the configuration over layers, stack and model to the search for likely texts, and ends with the
+loading of a folder in Hugging Face format, as transformers 4 and 5 write it.
 """
 
-import functools
+import dataclasses
+import json
 import math
+import numbers
+import reprlib
+from concurrent.futures import ThreadPoolExecutor
 
-from course_utils.checks import check_count
+import numpy as np
+
+from course_utils.checks import check_array, check_count, check_path
 from course_utils.memory import CLOSE, say_memory
-from course_utils.networks.decoding import beam_search, check_tokens, greedy_search, search_in_parts
-from course_utils.networks.t5_folder import T5Config, load_tensors, read_t5_folder
 from course_utils.runtime import THREADS, load_keras
+from course_utils.weights import WeightsError
 
 keras = load_keras()
 import tensorflow as tf  # noqa: E402
@@ -27,19 +35,116 @@ __all__ = [
     "Stack",
     "T5",
     "T5Config",
+    "beam_search",
     "causal_bias",
+    "greedy_search",
     "mask_bias",
-    "multiply_rows",
+    "named_weights",
+    "read_t5_folder",
     "relative_position_bucket",
 ]
 
-HIDDEN = -1.0e9  # added to the score of a position that must not be attended to
+HIDDEN = -1.0e9  # added to the score of a position that must not be attended to, or of a text that must not be chosen
 ACTIVATIONS = {
     "relu": tf.nn.relu,
     "gelu_new": lambda x: tf.nn.gelu(x, approximate=True),
     "gelu": tf.nn.gelu,
     "silu": tf.nn.silu,
 }
+
+
+# Configuration
+
+MOST = 2**31 - 1
+SIZES = ("vocab_size", "d_model", "d_kv", "d_ff", "num_heads")
+FIELDS = dict.fromkeys(SIZES, (numbers.Integral, 1, MOST)) | {  # what a config.json may say: its type, least and most
+    "num_layers": (numbers.Integral, 1, 1000),
+    "num_decoder_layers": (numbers.Integral, 1, 1000),
+    "relative_attention_num_buckets": (numbers.Integral, 4, MOST),
+    "relative_attention_max_distance": (numbers.Integral, 1, MOST),
+    "layer_norm_epsilon": (numbers.Real, 1e-12, 0.99),
+    "dropout_rate": (numbers.Real, 0, 0.99),
+    "is_gated_act": (bool, False, True),
+    "scale_decoder_outputs": (bool, False, True),
+}
+TYPES = {numbers.Integral: "a whole number", numbers.Real: "a number"}
+TOKENS = ("pad_token_id", "eos_token_id", "decoder_start_token_id")
+
+
+@dataclasses.dataclass(frozen=True)
+class T5Config:
+    """Sizes of a T5, named as in its config.json. `tied_head`: the output matrix is the embedding's, transposed.
+
+    A `ValueError` names a field that no T5 can have. `dropout_rate` is for those who train with transformers.
+    """
+
+    vocab_size: int = 32128
+    d_model: int = 512
+    d_kv: int = 64
+    d_ff: int = 2048
+    num_layers: int = 6
+    num_decoder_layers: int = 6
+    num_heads: int = 8
+    relative_attention_num_buckets: int = 32
+    relative_attention_max_distance: int = 128
+    layer_norm_epsilon: float = 1e-6
+    dropout_rate: float = 0.1
+    dense_act_fn: str = "relu"
+    is_gated_act: bool = False
+    scale_decoder_outputs: bool = True
+    tied_head: bool = True
+    pad_token_id: int = 0
+    eos_token_id: int | list | tuple | None = 1
+    decoder_start_token_id: int = 0
+
+    def __post_init__(self):
+        for name, limits in FIELDS.items():
+            _check_field(name, getattr(self, name), *limits)
+        distance, buckets = self.relative_attention_max_distance, self.relative_attention_num_buckets
+        if 2 * distance <= buckets:  # half of the buckets hold one distance each
+            more = f"more than half of relative_attention_num_buckets, {buckets}"
+            raise ValueError(f"relative_attention_max_distance: found {distance}, expected {more}.")
+        _check_choice("dense_act_fn", self.dense_act_fn, list(ACTIVATIONS))
+        for name in TOKENS:
+            for token in self.end_tokens if name == "eos_token_id" else [getattr(self, name)]:
+                _check_field(name, token, numbers.Integral, 0, self.vocab_size - 1)
+
+    @property
+    def end_tokens(self):
+        """The tokens that end a text: a tuple, empty where there is none."""
+        ends = self.eos_token_id
+        return tuple(ends) if isinstance(ends, (list, tuple)) else () if ends is None else (ends,)
+
+    @classmethod
+    def from_dict(cls, values):
+        """Read what a config.json holds; what it leaves out has T5's default.
+
+        transformers 4 scaled the decoder's output if, and only if, `tie_word_embeddings` was true, its default.
+        transformers 5 writes `scale_decoder_outputs`, and says nothing about the head with `tie_word_embeddings`.
+        """
+        values = {name: value for name, value in values.items() if value is not None or name == "eos_token_id"}
+        projection, tied = values.get("feed_forward_proj", "relu"), values.get("tie_word_embeddings", True)
+        _check_choice("feed_forward_proj", projection, [gate + name for gate in ("", "gated-") for name in ACTIVATIONS])
+        _check_field("tie_word_embeddings", tied, bool, False, True)
+        values.setdefault("is_gated_act", projection.startswith("gated-"))
+        values.setdefault("dense_act_fn", "gelu_new" if projection == "gated-gelu" else projection.split("-")[-1])
+        values.setdefault("num_decoder_layers", values.get("num_layers", cls.num_layers))
+        values.setdefault("scale_decoder_outputs", tied)
+        return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values})
+
+
+def _check_field(name, value, kind, least, most):
+    if not (isinstance(value, kind) and isinstance(value, bool) == (kind is bool) and least <= value <= most):
+        expected = "true or false" if kind is bool else f"{TYPES[kind]} from {least} to {most}"
+        raise ValueError(f"{name}: found {reprlib.repr(value)}, expected {expected}.")
+
+
+def _check_choice(name, value, choices):
+    if value not in choices:
+        raise ValueError(f"{name}: found {reprlib.repr(value)}, expected one of {', '.join(choices)}.")
+
+
+# Layers
 
 
 class Linear(keras.layers.Dense):
@@ -49,22 +154,6 @@ class Linear(keras.layers.Dense):
         start = keras.initializers.RandomNormal(stddev=deviation)
         super().__init__(size_out, use_bias=False, kernel_initializer=start)
         self.build((None, size_in))
-
-    def call(self, x):
-        return multiply_rows(x, self.kernel)
-
-
-def multiply_rows(x, matrix):
-    """Return x @ matrix as one product of all rows of x (..., size_in); `tf.matmul` makes many small ones of it."""
-    product = tf.matmul(tf.reshape(x, (-1, matrix.shape[0])), matrix)
-    return tf.reshape(product, (*_sizes(x)[:-1], matrix.shape[1]))
-
-
-def _sizes(x):
-    """Return the shape of x for a reshape: whole numbers where they are known, and -1 for a single unknown one."""
-    known = list(x.shape)
-    unknown = [-1] * len(known) if known.count(None) == 1 else tf.shape(x)
-    return [unknown[axis] if size is None else size for axis, size in enumerate(known)]
 
 
 class RMSNorm(keras.layers.Layer):
@@ -141,7 +230,7 @@ class Attention(keras.layers.Layer):
 
     def split(self, x):
         """Give each head its part: (n, t, h * d_kv) to (n, h, t, d_kv)."""
-        return tf.transpose(tf.reshape(x, (*_sizes(x)[:-1], self.heads, self.d_kv)), (0, 2, 1, 3))
+        return tf.transpose(tf.reshape(x, (tf.shape(x)[0], -1, self.heads, self.d_kv)), (0, 2, 1, 3))
 
     def keys_values(self, states):
         """Return keys and values (n, h, s, d_kv) of states (n, s, d_model)."""
@@ -155,7 +244,7 @@ class Attention(keras.layers.Layer):
     def attend(self, x, keys, values, bias=None):
         """Average the values (n, h, s, d_kv) by their weights, and merge the heads: (n, t, d_model)."""
         gathered = tf.transpose(tf.matmul(self.attention_weights(x, keys, bias), values), (0, 2, 1, 3))
-        return self.merge(tf.reshape(gathered, (*_sizes(x)[:-1], self.heads * self.d_kv)))
+        return self.merge(tf.reshape(gathered, (tf.shape(x)[0], -1, self.heads * self.d_kv)))
 
     def call(self, x, states=None, bias=None):
         return self.attend(x, *self.keys_values(x if states is None else states), bias)
@@ -178,6 +267,9 @@ class FeedForward(keras.layers.Layer):
         return self.contract(self.activation(self.gate(x)) * self.expand(x))
 
 
+# Blocks and stacks
+
+
 class Block(keras.layers.Layer):
     """Add to x what self-attention, cross-attention (decoder only) and the feed-forward network make of it."""
 
@@ -190,16 +282,12 @@ class Block(keras.layers.Layer):
         self.feed_forward_norm, self.feed_forward = RMSNorm(*norm), FeedForward(config)
         self.built = True
 
-    def call(self, x, bias, past=None, cross=None, cross_bias=None, place=None):
-        """Return x, and its keys and values with those of the `past`. `cross`: keys and values of the source.
-
-        The new ones go after those of the past or, of a single position, into them where `place` (s, 1) is True.
-        """
+    def call(self, x, bias, past=None, cross=None, cross_bias=None):
+        """Return x, and its keys and values behind those of the `past`. `cross`: keys and values of the source."""
         normed = self.attention_norm(x)
         cache = self.attention.keys_values(normed)
         if past is not None:
-            pairs = zip(past, cache, strict=True)
-            cache = tuple(tf.concat(pair, 2) if place is None else tf.where(place, *pair[::-1]) for pair in pairs)
+            cache = tuple(tf.concat(pair, axis=2) for pair in zip(past, cache, strict=True))
         x = x + self.attention.attend(normed, *cache, bias)
         if cross is not None:
             x = x + self.cross_attention.attend(self.cross_norm(x), *cross, cross_bias)
@@ -217,13 +305,16 @@ class Stack(keras.layers.Layer):
         self.final_norm = RMSNorm(config.d_model, config.layer_norm_epsilon)
         self.built = True
 
-    def call(self, x, bias, past=None, cross=None, cross_bias=None, place=None):
+    def call(self, x, bias, past=None, cross=None, cross_bias=None):
         """Return states (n, t, d_model) and each block's keys and values in a list, as `past` and `cross` are."""
         cache, nothing = [], [None] * len(self.blocks)
         for block, earlier, source in zip(self.blocks, past or nothing, cross or nothing, strict=True):
-            x, keys_values = block(x, bias, earlier, source, cross_bias, place)
+            x, keys_values = block(x, bias, earlier, source, cross_bias)
             cache.append(keys_values)
         return self.final_norm(x), cache
+
+
+# The model
 
 
 class T5(keras.Model):
@@ -237,12 +328,10 @@ class T5(keras.Model):
         self.encoder, self.decoder = Stack(config, is_decoder=False), Stack(config, is_decoder=True)
         self.head = None if config.tied_head else Linear(config.d_model, config.vocab_size, 1.0)
         self.built = True
-        # rows are searched in so many threads, unless each operation is split over the threads already
+        # so many parts of the rows are searched at once, unless each operation is split over the threads already
         self.parts = THREADS if tf.config.threading.get_intra_op_parallelism_threads() == 1 else 1
         ids, number = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((), tf.int32)  # one graph for all shapes
         self._greedy = tf.function(self._search, [ids, ids, number], autograph=False)
-        whole = functools.partial(self._search, fixed_size=True)
-        self._compiled = tf.function(whole, jit_compile=True, autograph=False)  # one program for each shape
         self._beam = tf.function(self._search, [ids, ids, number, number], autograph=False)
 
     def encode(self, input_ids, attention_mask=None):
@@ -268,100 +357,321 @@ class T5(keras.Model):
         """Score each token of the vocabulary: states (..., d_model) times the output matrix, (..., vocab_size)."""
         if self.config.scale_decoder_outputs:
             states = states * self.config.d_model**-0.5
-        if self.head:
-            return self.head(states)
-        rows = tf.reshape(states, (-1, self.config.d_model))
-        scores = tf.matmul(self.shared.embeddings, rows, transpose_b=True)  # transposes the smaller of the two
-        return tf.reshape(tf.transpose(scores), (*_sizes(states)[:-1], self.config.vocab_size))
+        return self.head(states) if self.head else tf.matmul(states, self.shared.embeddings, transpose_b=True)
 
     @say_memory("generate", f"Give fewer rows, fewer beams or fewer new tokens. {CLOSE}")
-    def generate(
-        self,
-        input_ids,
-        attention_mask=None,
-        max_new_tokens=20,
-        num_beams=1,
-        return_scores=False,
-        jit_compile=False,
-    ):
-        """Write a text for each row, by the likeliest tokens (one beam) or by beam search.
+    def generate(self, input_ids, attention_mask=None, max_new_tokens=20, num_beams=1):
+        """Write a text for each row of token numbers (n, s), by the likeliest tokens (one beam) or by beam search.
 
-        Parameters
-        ----------
-        input_ids : integers of shape (n, s)
-        attention_mask : zeros and ones of shape (n, s), optional
-            0 hides a position. Without a mask all are read, padding too.
-        max_new_tokens, num_beams : int
-            Where a text is cut, and how many hypotheses are kept; at least 1.
-        return_scores : bool
-            Return (tokens, scores): those of `course_utils.networks.decoding.beam_search`.
-        jit_compile : bool
-            Let XLA compile greedy search for the sizes at hand: some seconds when they are new, faster ever after for a
-            single row. It cannot let rows go when they end, so many rows are faster without.
-
-        Returns
-        -------
-        NumPy array of int64, shape (n, 1 + length)
-            The start token, the text, its end, and padding up to the longest row.
+        A mask (n, s) of zeros and ones hides positions by 0; without one all are read, padding too. A text is cut after
+        `max_new_tokens`; `num_beams` hypotheses are kept. Returns a NumPy array of int64, (n, 1 + length): the start
+        token, the text, its end, and padding up to the longest row. What does not fit raises ValueError.
         """
-        input_ids, mask = check_tokens(input_ids, attention_mask, self.config.vocab_size)
-        numbers = [check_count("max_new_tokens", max_new_tokens), check_count("num_beams", num_beams)]
-        greedy, parts = num_beams == 1 and not return_scores, 1
-        if jit_compile and not greedy:
-            raise ValueError("jit_compile: XLA compiles greedy search only. Use one beam, and leave return_scores out.")
-        if jit_compile:
-            search, numbers = self._compiled, [int(max_new_tokens)]  # an int becomes part of what is compiled
-        else:
-            search, numbers = (self._greedy, numbers[:1]) if greedy else (self._beam, numbers)
-            parts = self.parts
-        pad, multiple = self.config.pad_token_id, 8 if jit_compile else 1
-        found = search_in_parts(lambda *part: search(*part, *numbers), input_ids, mask, pad, parts, multiple)
-        tokens, values = found[0].astype("int64"), found[1]
-        if greedy:
-            return tokens[:, : values.max()]  # to the end of the longest
-        return (tokens, values) if return_scores else tokens
+        input_ids, mask = _check_tokens(input_ids, attention_mask, self.config.vocab_size)
+        check_count("max_new_tokens", max_new_tokens)
+        check_count("num_beams", num_beams)
 
-    def _search(self, input_ids, mask, max_new_tokens, beams=None, fixed_size=False):
+        def search(rows):
+            if num_beams == 1:
+                return self._greedy(input_ids[rows], mask[rows], max_new_tokens).numpy()
+            return self._beam(input_ids[rows], mask[rows], max_new_tokens, num_beams)[0].numpy()
+
+        parts = np.array_split(np.arange(len(mask)), min(self.parts, len(mask)))
+        with ThreadPoolExecutor() as threads:
+            found = list(threads.map(search, parts))
+        length, pad = max(tokens.shape[1] for tokens in found), self.config.pad_token_id
+        wide = [np.pad(tokens, ((0, 0), (0, length - tokens.shape[1])), constant_values=pad) for tokens in found]
+        return np.concatenate(wide).astype("int64")
+
+    def _search(self, input_ids, mask, max_new_tokens, beams=None):
         """Run the encoder once, then the decoder for one position after another, with what it computed before."""
         rows, positions, config = tf.shape(mask)[0], tf.range(max_new_tokens), self.config
         states, source_bias = self.encode(input_ids, mask), mask_bias(mask)
         source = [block.cross_attention.keys_values(states) for block in self.decoder.blocks]
-        bias = self.decoder.position_bias(positions, positions) + causal_bias(max_new_tokens)
-        nothing = tf.zeros((rows, config.num_heads, max_new_tokens if fixed_size else 0, config.d_kv))
+        if beams is not None:
+            source, source_bias = tf.nest.map_structure(lambda x: tf.repeat(x, beams, axis=0), (source, source_bias))
+        bias = self.decoder.position_bias(positions, positions)
+        nothing = tf.zeros((tf.shape(source_bias)[0], config.num_heads, 0, config.d_kv))
         past = [(nothing, nothing)] * len(self.decoder.blocks)
         ends = (config.decoder_start_token_id, config.end_tokens, config.pad_token_id, max_new_tokens)
 
         def step(tokens, position, cache):
             past, source, source_bias = cache
-            row, place = tf.gather(bias, [position], axis=2), (positions == position)[:, None]
-            if not fixed_size:
-                row, place = row[..., : position + 1], None
-            states, past = self.decoder(self.shared(tokens[:, None]), row, past, source, source_bias, place)
+            bias_of_position = bias[:, :, position : position + 1, : position + 1]
+            states, past = self.decoder(self.shared(tokens[:, None]), bias_of_position, past, source, source_bias)
             return self.logits(states[:, 0]), (past, source, source_bias)
 
+        cache = (past, source, source_bias)
         if beams is None:
-            return greedy_search(step, (past, source, source_bias), rows, *ends, drop_ended=not fixed_size)
-        repeated = tf.nest.map_structure(lambda part: tf.repeat(part, beams, axis=0), (source, source_bias))
-
-        def step_beams(tokens, position, past):  # the source is the same for all beams: no need to reorder it
-            logits, (past, *_) = step(tokens, position, (past, *repeated))
-            return logits, past
-
-        return beam_search(step_beams, past, rows, beams, *ends)
+            return greedy_search(step, cache, rows, *ends)
+        return beam_search(step, cache, rows, beams, *ends)
 
     @classmethod
     @say_memory("load the T5", CLOSE)
     def from_pretrained(cls, folder):
-        """Load a T5 from a folder as transformers saves it: config.json and model.safetensors, cast to float32.
-
-        Raises
-        ------
-        FileNotFoundError
-            When the folder or one of its files is missing.
-        course_utils.weights.WeightsError
-            When a file is damaged, or does not hold the T5 that config.json describes; the message names what is wrong.
-        """
+        """Load a T5 from a folder as transformers saves it; `read_t5_folder` says which errors it raises."""
         config, tensors = read_t5_folder(folder)
         model = cls(config)
-        load_tensors(model, tensors)
+        for name, variable in named_weights(model).items():
+            variable.assign(tensors[name].T if variable.name == "kernel" else tensors[name])
         return model
+
+
+def _check_tokens(input_ids, attention_mask, vocabulary):
+    """Return token numbers and mask as arrays of int32, shape (n, s); no mask means ones everywhere."""
+    ids = check_array("input_ids", input_ids)
+    if ids.ndim != 2 or ids.size == 0 or ids.dtype.kind not in "iu":
+        raise ValueError(
+            f"input_ids: found {ids.dtype} of shape {ids.shape}, expected integers of shape (rows, positions). "
+            "For one row, write [input_ids]."
+        )
+    if ids.min() < 0 or ids.max() >= vocabulary:
+        raise ValueError(f"input_ids: found {ids.min()} to {ids.max()}, expected 0 to {vocabulary - 1}.")
+    mask = np.ones(ids.shape) if attention_mask is None else check_array("attention_mask", attention_mask)
+    if mask.shape != ids.shape or not np.isin(mask, (0, 1)).all() or not mask.any(axis=1).all():
+        raise ValueError(
+            f"attention_mask: found {reprlib.repr(mask.tolist())}, expected 0 (hidden) and 1 (read) in the shape of "
+            f"input_ids, {ids.shape}, and at least one 1 in each row."
+        )
+    return ids.astype("int32"), mask.astype("int32")
+
+
+# Search: greedy, and with a beam of hypotheses
+#
+# The model is a function `step(tokens, position, cache) -> (logits, cache)`. It gets the newest token of each text,
+# integers of shape (texts,), their position, which starts at 0, and what it returned as cache the last time: any nest
+# of tensors whose first axis counts the texts, such as keys and values. Logits have the shape (texts, vocabulary). Each
+# text begins with `start_token`, ends with the first of `end_tokens` or after `max_new_tokens`, and is padded.
+
+
+def greedy_search(step, cache, rows, start_token, end_tokens, pad_token, max_new_tokens):
+    """Append the likeliest token to each row until all have ended: int32, (rows, 1 + length of the longest)."""
+
+    def advance(position, tokens, going, newest, cache):
+        logits, cache = step(newest, position, cache)
+        newest = tf.argmax(logits, axis=-1, output_type=tf.int32)
+        column = tf.tensor_scatter_nd_update(tf.fill([rows], pad_token), going[:, None], newest)
+        staying = tf.where(~_is_in(newest, end_tokens))[:, 0]  # rows that have ended are computed no more
+        going, newest, cache = _take((going, newest, cache), staying)
+        return position + 1, tf.concat([tokens, column[:, None]], axis=1), going, newest, cache
+
+    def unfinished(position, tokens, going, newest, cache):
+        return (position < max_new_tokens) & (tf.size(going) > 0)
+
+    start = tf.fill([rows], start_token)
+    return _loop(unfinished, advance, (tf.constant(0), start[:, None], tf.range(rows), start, cache))[1]
+
+
+def beam_search(step, cache, rows, beams, start_token, end_tokens, pad_token, max_new_tokens):
+    """Keep the `beams` likeliest unfinished hypotheses of each row, and return its best finished one.
+
+    The score of a hypothesis is the sum of the log-probabilities of its tokens divided by how many they are, its end
+    included. Of the best `beams` continuations, those that have ended or are as long as allowed are finished. A row is
+    done when its likeliest unfinished hypothesis, divided by its length so far, scores no better than the worst of
+    `beams` finished ones: what it could reach by growing is not looked at (transformers' `early_stopping=False`).
+
+    `step` gets, and `cache` counts, rows * beams texts, those of one row together. Returns the tokens, int32 of shape
+    (rows, 1 + length of the longest), and their scores (rows,).
+    """
+    candidates = beams * max(2, 1 + len(end_tokens))  # so many cannot all have ended
+    first_of_row = tf.range(rows)[:, None] * beams
+
+    def advance(position, tokens, scores, finished_tokens, finished_scores, done, cache):
+        length = tf.cast(position + 1, tf.float32)
+        logits, cache = step(tf.reshape(tokens[:, :, -1], [-1]), position, cache)
+        totals = scores[:, :, None] + tf.reshape(tf.nn.log_softmax(logits), [rows, beams, -1])
+        vocabulary = tf.shape(totals)[2]
+        best, index = tf.math.top_k(tf.reshape(totals, [rows, -1]), tf.minimum(candidates, beams * vocabulary))
+        origin, chosen = index // vocabulary, index % vocabulary
+        grown = tf.concat([tf.gather(tokens, origin, batch_dims=1), chosen[:, :, None]], axis=2)
+        ended = _is_in(chosen, end_tokens) | (position + 1 >= max_new_tokens)
+
+        eligible = ended & (tf.range(tf.shape(best)[1]) < beams) & ~done[:, None]
+        pool = tf.concat([finished_scores, tf.where(eligible, best / length, HIDDEN)], axis=1)
+        padded = tf.pad(finished_tokens, [[0, 0], [0, 0], [0, 1]], constant_values=pad_token)
+        finished_scores, kept = tf.math.top_k(pool, beams)
+        finished_tokens = tf.gather(tf.concat([padded, grown], axis=1), kept, batch_dims=1)
+
+        scores, kept = tf.math.top_k(tf.where(ended, HIDDEN, best), beams)
+        tokens = tf.gather(grown, kept, batch_dims=1)
+        parents = tf.reshape(first_of_row + tf.gather(origin, kept, batch_dims=1), [-1])
+        cache = _take(cache, parents)
+        done |= scores[:, 0] / length <= finished_scores[:, -1]
+        return position + 1, tokens, scores, finished_tokens, finished_scores, done, cache
+
+    def unfinished(position, tokens, scores, finished_tokens, finished_scores, done, cache):
+        return (position < max_new_tokens) & ~tf.reduce_all(done)
+
+    start = tf.fill([rows, beams, 1], start_token)
+    only_first = tf.tile(tf.where(tf.range(beams) == 0, 0.0, HIDDEN)[None], [rows, 1])  # or all beams would be the same
+    nothing = tf.fill([rows, beams], HIDDEN)
+    state = (tf.constant(0), start, only_first, start, nothing, tf.fill([rows], False), cache)
+    _, _, _, tokens, scores, _, _ = _loop(unfinished, advance, state)
+    before_end = tf.cumsum(tf.cast(_is_in(tokens[:, 0, 1:], end_tokens), tf.int32), axis=1, exclusive=True) == 0
+    longest = 1 + tf.reduce_max(tf.reduce_sum(tf.cast(before_end, tf.int32), axis=1))
+    return tokens[:, 0, :longest], scores[:, 0]
+
+
+def _take(nest, rows):
+    return tf.nest.map_structure(lambda part: tf.gather(part, rows), nest)
+
+
+def _loop(unfinished, advance, state):
+    shapes = tf.nest.map_structure(lambda part: tf.TensorShape([None] * part.shape.rank), state)  # any of this rank
+    return tf.while_loop(unfinished, advance, state, shape_invariants=shapes)
+
+
+def _is_in(tokens, end_tokens):
+    return tf.reduce_any(tokens[..., None] == tf.constant(list(end_tokens), tf.int32), axis=-1)
+
+
+# A folder
+
+FLOATS = ("F16", "BF16", "F32", "F64")
+LARGEST = 1e6  # no weight of a trained T5 comes near; products of such weights fit into float32
+COPIES = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")  # of the shared embedding, in older files
+UNUSED = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"  # in Google's own files
+REPLACE = "Give a folder as `save_pretrained` of transformers writes it."
+OTHER_FILES = {
+    "model.safetensors.index.json": "Its weights lie in several files: save it with transformers again, in one.",
+    "pytorch_model.bin": "Its pytorch_model.bin is refused: such a file can run code when it is opened. If you trust "
+    "where it comes from, load it with transformers and save it again.",
+}
+
+
+def read_t5_folder(folder):
+    """Check the config.json and model.safetensors of a folder, and return a `T5Config` and the tensors.
+
+    The tensors are arrays of float32 by the names that Hugging Face gives them; none is read before all sizes were
+    compared. `lm_head.weight` is there only where it is not tied, which the file of the tensors decides, as in
+    transformers 5. The tokens that start, end and pad a text are those of generation_config.json where there is one.
+
+    A FileNotFoundError names the folder or file that is missing; a `WeightsError` the file that is damaged or does not
+    describe a T5, and its field or tensor; a ValueError a `folder` that is no path.
+    """
+    folder = check_path("folder", folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"folder: found no folder {str(folder)!r}. {REPLACE}")
+    file, generation = folder / "config.json", folder / "generation_config.json"
+    values = _read_json(file)
+    if values.get("model_type") != "t5":
+        raise WeightsError(
+            f"folder: {file} describes the model type {reprlib.repr(values.get('model_type'))}, expected 't5'. "
+            "Relatives such as mt5 and umt5 are built differently and not supported."
+        )
+    try:
+        config = T5Config.from_dict(values)
+        if generation.exists():
+            file, values = generation, _read_json(generation)
+            tokens = {name: values[name] for name in TOKENS if values.get(name) is not None}
+            config = dataclasses.replace(config, **tokens)
+    except ValueError as error:
+        raise WeightsError(f"folder: {file} does not describe a T5: {error} {REPLACE}") from error
+    return _read_tensors(folder, config)
+
+
+def _read_json(file):
+    if not file.is_file():
+        raise FileNotFoundError(f"folder: found no file {file.name} in {str(file.parent)!r}. {REPLACE}")
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"folder: {file} is damaged: {error}. {REPLACE}") from error
+    if not isinstance(values, dict):
+        raise WeightsError(f"folder: {file} holds a {type(values).__name__}, expected an object. {REPLACE}")
+    return values
+
+
+def _tensors(config):
+    """Yield of each tensor its name in a file, its place in a `T5`, and its shape in the file."""
+    width, inner, wide = config.d_model, config.num_heads * config.d_kv, config.d_ff
+    yield "shared.weight", "shared.embeddings", (config.vocab_size, width)
+    if not config.tied_head:
+        yield "lm_head.weight", "head.kernel", (config.vocab_size, width)
+    attention = {name: (part, inner, width) for name, part in (("q", "query"), ("k", "key"), ("v", "value"))}
+    attention["o"] = ("merge", width, inner)
+    widening = {"wi_0": "gate", "wi_1": "expand"} if config.is_gated_act else {"wi": "expand"}
+    feed_forward = {name: (part, wide, width) for name, part in widening.items()} | {"wo": ("contract", width, wide)}
+    for side, depth in (("encoder", config.num_layers), ("decoder", config.num_decoder_layers)):
+        layers = [("SelfAttention", "attention", attention), ("DenseReluDense", "feed_forward", feed_forward)]
+        if side == "decoder":
+            layers.insert(1, ("EncDecAttention", "cross_attention", attention))
+        yield f"{side}.final_layer_norm.weight", f"{side}.final_norm.scale", (width,)
+        table = f"{side}.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
+        yield table, f"{side}.position_bias.table", (config.relative_attention_num_buckets, config.num_heads)
+        for i in range(depth):
+            for j, (kind, layer, parts) in enumerate(layers):
+                name, place = f"{side}.block.{i}.layer.{j}", f"{side}.blocks.{i}.{layer}"
+                yield f"{name}.layer_norm.weight", f"{place.removesuffix('_attention')}_norm.scale", (width,)
+                for short, (part, *shape) in parts.items():
+                    yield f"{name}.{kind}.{short}.weight", f"{place}.{part}.kernel", tuple(shape)
+
+
+def named_weights(model):
+    """Map the names that Hugging Face gives to T5's tensors to the variables of a `T5`.
+
+    Variables named kernel are the transposes of those tensors.
+    """
+
+    def find(place):
+        found = model
+        for part in place.split("."):
+            found = found[int(part)] if part.isdigit() else getattr(found, part)
+        return found
+
+    return {name: find(place) for name, place, _ in _tensors(model.config)}
+
+
+def _read_tensors(folder, config):
+    """Compare the tensors' sizes with the configuration, then read them; say in the configuration whether heads tie."""
+    import ml_dtypes  # noqa: F401 (makes bfloat16 known to NumPy)
+    from safetensors import SafetensorError, safe_open
+
+    file = folder / "model.safetensors"
+    if not file.is_file():
+        advice = next((advice for name, advice in OTHER_FILES.items() if (folder / name).is_file()), REPLACE)
+        raise FileNotFoundError(f"folder: found no file model.safetensors in {str(folder)!r}. {advice}")
+    try:
+        with safe_open(file, framework="numpy") as stored:
+            slices = {name: stored.get_slice(name) for name in stored.keys() if name != UNUSED}
+            config = dataclasses.replace(config, tied_head="lm_head.weight" not in slices)
+            copies = [name for name in COPIES if name in slices]
+            if copies:
+                slices.setdefault("shared.weight", slices[copies[0]])
+            _compare(file, config, slices)
+            tensors = {name: _read_float32(file, name, part) for name, part in slices.items()}
+    except SafetensorError as error:
+        raise WeightsError(f"folder: {file} is damaged: {error}. {REPLACE}") from error
+    for name in copies:
+        if not np.array_equal(tensors.pop(name), tensors["shared.weight"]):
+            raise WeightsError(f"folder: {file}: {name} differs from shared.weight, which T5 does not allow. {REPLACE}")
+    if not config.tied_head and np.array_equal(tensors["lm_head.weight"], tensors["shared.weight"]):
+        del tensors["lm_head.weight"]
+        config = dataclasses.replace(config, tied_head=True)
+    return config, tensors
+
+
+def _compare(file, config, slices):
+    """Raise a `WeightsError` unless the slices of a file are those that the configuration describes."""
+    expected = {name: f"shape {shape}" for name, _, shape in _tensors(config)}
+    expected |= {name: expected["shared.weight"] for name in COPIES if name in slices}
+    found = {name: f"shape {tuple(part.get_shape())}" for name, part in slices.items()}
+    found |= {n: f"{found[n]} of type {p.get_dtype()}" for n, p in slices.items() if p.get_dtype() not in FLOATS}
+    for name in {**expected, **found}:
+        here, there = found.get(name, "no such tensor"), expected.get(name, "no such tensor")
+        if here != there:
+            says = ", ".join(f"{field} {getattr(config, field)}" for field in FIELDS)
+            raise WeightsError(
+                f"folder: {file}: {name}: found {here}, expected {there}, of type {', '.join(FLOATS)}: "
+                f"config.json says {says}. {REPLACE}"
+            )
+
+
+def _read_float32(file, name, part):
+    with np.errstate(all="ignore"):  # what is too large for float32 becomes infinity
+        tensor = part[:].astype("float32", copy=False)
+    if not -LARGEST < tensor.min() <= tensor.max() < LARGEST:
+        raise WeightsError(
+            f"folder: {file}: {name}: found NaN, infinity or a weight beyond {LARGEST:,.0f}, expected none. {REPLACE}"
+        )
+    return tensor

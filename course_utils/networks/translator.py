@@ -6,7 +6,6 @@ from pathlib import Path
 
 from course_utils.checks import check_count, check_texts
 from course_utils.memory import CLOSE, say_memory
-from course_utils.networks.t5_folder import REPLACE, read_t5_folder
 from course_utils.runtime import load_torch, load_transformers, progress
 from course_utils.weights import CONNECT_SECONDS, WeightsError, ask_within
 
@@ -16,21 +15,15 @@ LONGEST = 256  # tokens of one sentence, its prefix included
 BATCH_TOKENS = 2048  # tokens that one batch holds as input, padding included, once for each beam
 BEAMS = 16  # most beams
 FILES = ("config.json", "model.safetensors", "tokenizer.json")  # what a T5 in Hugging Face format needs at least
+COMPLETE = "Give a folder that also holds the tokenizer, as its `save_pretrained` writes it."
 OFFLINE = "To work offline with mini-T5, unset COURSE_PROFILE."
 
 
 class Translator:
-    """Translate lists of English sentences.
+    """Translate lists of English sentences, with a T5 of transformers in float32 and its tokenizer.
 
-    Parameters
-    ----------
-    model : transformers.T5ForConditionalGeneration
-        Float32 model, in evaluation mode.
-    tokenizer : transformers.PreTrainedTokenizerBase
-    targets : tuple of str
-        Languages that the model was trained for; the task prefix is `translate English to {target}: `.
-    name, source, licence : str
-        What the weights are, where they come from, and what they may be used for.
+    `targets` are the languages that the model was trained for; the task prefix is `translate English to {target}: `.
+    `name`, `source` and `licence` say what the weights are, where they come from, and what they may be used for.
     """
 
     def __init__(self, model, tokenizer, targets, name, source, licence):
@@ -44,20 +37,11 @@ class Translator:
     def from_folder(cls, folder, targets, name, source, licence):
         """Load model and tokenizer from a local folder, in float32, never from the network.
 
-        Parameters
-        ----------
-        folder : str or Path
-            Holds a T5 in Hugging Face format: config.json, model.safetensors and tokenizer.json.
-        targets, name, source, licence
-            As for the class.
-
-        Raises
-        ------
-        FileNotFoundError
-            When the folder or one of its files is missing.
-        WeightsError
-            When a file is damaged or does not belong to a T5; the message names it.
+        The folder holds a T5 in Hugging Face format: config.json, model.safetensors and tokenizer.json. The other
+        parameters are those of the class, and errors those of `course_utils.networks.t5.read_t5_folder`.
         """
+        from course_utils.networks.t5 import read_t5_folder  # loads Keras
+
         config, tensors = read_t5_folder(folder)
         transformers, torch = load_transformers(), load_torch()
         sizes = dataclasses.asdict(config) | {"eos_token_id": list(config.end_tokens) or None}
@@ -75,18 +59,9 @@ class Translator:
     def from_hub(cls, identifier, targets, name, source, licence):
         """Load model and tokenizer from the Hugging Face hub's cache, fetching them first where they are missing.
 
-        Parameters
-        ----------
-        identifier : str
-            The model's name on the hub, such as google-t5/t5-base.
-        targets, name, source, licence
-            As for the class.
-
-        Raises
-        ------
-        WeightsError
-            When the hub is switched off, does not answer within `course_utils.weights.CONNECT_SECONDS`, or the files
-            could not be fetched or loaded.
+        `identifier` is the model's name on the hub, such as google-t5/t5-base; the other parameters are those of the
+        class. A `WeightsError` says that the hub is switched off, does not answer within
+        `course_utils.weights.CONNECT_SECONDS`, or that the files could not be fetched or loaded.
         """
         load_transformers()
         import huggingface_hub as hub
@@ -117,13 +92,15 @@ class Translator:
 
     @say_memory("translate", f"Translate with fewer beams, or a smaller limit of tokens. {CLOSE}")
     def translate(self, sentences, target="French", beams=1, max_new_tokens=None):
-        """Translate a list of English sentences.
+        """Translate a list of English sentences, and return the translations in their order.
+
+        Sentences have at most `LONGEST` tokens each, prefix included; line breaks and repeated spaces count as one
+        space. Which other sentences stand in the list does not change a translation, except where rounding decides
+        between two tokens that are equally likely. A ValueError names the sentence or the argument that does not fit.
 
         Parameters
         ----------
         sentences : list of str
-            Any number of them, of at most `LONGEST` tokens each, prefix included. Line breaks and repeated spaces count
-            as one space.
         target : str
             Language to translate into, one of `self.targets`.
         beams : int
@@ -131,18 +108,6 @@ class Translator:
         max_new_tokens : int, optional
             Where each translation is cut, in tokens, 1 to 512. When not given: 10 plus twice the tokens of the sentence
             and its prefix, rounded up to a multiple of 8.
-
-        Returns
-        -------
-        list of str
-            Translations, in the order of the sentences. Which other sentences stand in the list does not change one,
-            except where rounding decides between two tokens that are equally likely.
-
-        Raises
-        ------
-        ValueError
-            When `sentences` is no list of strings, the list or a sentence is empty, a sentence is too long, or another
-            argument is out of its range.
         """
         torch = load_torch()
         prefix = self.prefix(target)
@@ -190,7 +155,7 @@ def _load_tokenizer(folder, config):
     """Load the tokenizer, and try it: what it writes must be tokens of the model."""
     file = folder / "tokenizer.json"
     if not file.is_file():
-        raise FileNotFoundError(f"folder: found no file {file.name} in {str(folder)!r}. {REPLACE}")
+        raise FileNotFoundError(f"folder: found no file {file.name} in {str(folder)!r}. {COMPLETE}")
     try:
         tokenizer = load_transformers().AutoTokenizer.from_pretrained(
             folder, config=config, local_files_only=True, trust_remote_code=False
@@ -198,16 +163,13 @@ def _load_tokenizer(folder, config):
         row = tokenizer(["translate English to French: Hello."])["input_ids"][0]
         tokenizer.batch_decode(tokenizer.pad({"input_ids": [row, row[:1]]})["input_ids"], skip_special_tokens=True)
         largest = max(*row, *tokenizer.get_vocab().values())
+        if largest >= config.vocab_size:
+            raise ValueError(f"it knows the token {largest}, and config.json says vocab_size {config.vocab_size}")
     except Exception as error:
         raise WeightsError(
-            f"folder: {file} or tokenizer_config.json does not describe a tokenizer: {type(error).__name__}: {error}. "
-            f"{REPLACE}"
+            f"folder: {file} or tokenizer_config.json does not describe a tokenizer of this model: "
+            f"{type(error).__name__}: {error}. {COMPLETE}"
         ) from error
-    if largest >= config.vocab_size:
-        raise WeightsError(
-            f"folder: {file}, read with tokenizer_config.json, knows the token {largest}, expected at most "
-            f"{config.vocab_size - 1}, for config.json says vocab_size {config.vocab_size}. {REPLACE}"
-        )
     return tokenizer
 
 

@@ -7,7 +7,6 @@ TensorFlow's MultiWorkerMirroredStrategy adds up their gradients. They talk over
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -39,33 +38,16 @@ class Training(NamedTuple):
 
 
 def run_trainings(workers, trainings, seconds=SECONDS):
-    """Train on so many workers at the same time, and return what the first one measured.
+    """Train on so many workers (1 to 4) at the same time, and return what the first one measured.
 
     The network is the document's (784 inputs, two hidden layers, 10 classes), on the course's digits, from the same
-    first weights however many workers there are. However this function is left, no worker goes on running.
+    first weights however many workers there are. The same processes do all `trainings` (at least one `Training`), as
+    their start is what takes longest. However this function is left, no worker goes on running.
 
-    Parameters
-    ----------
-    workers : int
-        1 to 4 processes.
-    trainings : sequence of Training
-        Done one after another by the same processes, as their start is what takes longest; at least one.
-    seconds : float
-        How long the workers may take in all.
-
-    Returns
-    -------
-    list of dict
-        For each training: `losses` (of each update), `update_ms` (median of an update), `gradient_ms` (of it without
-        the exchange between workers, measured on its own), `exchange_ms` (adding up numbers as many as the parameters,
-        on its own), `parameters`.
-
-    Raises
-    ------
-    ValueError
-        When an argument is out of range.
-    WorkerError
-        When a worker fails, or they take longer than `seconds`.
+    Returns a dict for each training: `losses` (of each update), `update_ms` (median of an update), `gradient_ms` (of it
+    without the exchange between workers, measured on its own), `exchange_ms` (adding up numbers as many as the
+    parameters, on its own), `parameters`. A ValueError names an argument that is out of range; a `WorkerError` says
+    that a worker failed, or that they took longer than `seconds` in all.
     """
     check_count("workers", workers, most=MOST)
     for training in trainings:
@@ -73,55 +55,41 @@ def run_trainings(workers, trainings, seconds=SECONDS):
             raise ValueError(f"batch: found {training.batch}, which {workers} workers cannot share equally.")
         check_count("updates", training.updates, 2)  # the first one compiles
     addresses = [f"127.0.0.1:{port}" for port in _free_ports(workers)]
-    with tempfile.TemporaryDirectory() as folder, _processes(addresses, trainings, Path(folder)) as processes:
-        ends = time.monotonic() + seconds
-        while any(process.poll() is None for process in processes):
-            _raise_failure(processes, Path(folder))
-            if time.monotonic() > ends:
-                raise WorkerError(f"worker 0 took longer than {seconds} s. {_last_lines(Path(folder), 0)}")
-            time.sleep(0.02)
-        _raise_failure(processes, Path(folder))
-        return json.loads((Path(folder) / "0.json").read_text(encoding="utf-8"))
-
-
-def _raise_failure(processes, folder):
-    for number, process in enumerate(processes):
-        if process.poll():
-            why = f"worker {number} ended with status {process.returncode}"
-            raise WorkerError(f"{why}. {_last_lines(folder, number)}")
-
-
-@contextlib.contextmanager
-def _processes(addresses, trainings, folder):
-    """Start the workers, each in a session of its own, and kill all of them in the end, whatever happened."""
-    processes = []
-    try:
-        for index in range(len(addresses)):
-            cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-            name = "course_utils.networks.workers"
-            command = [sys.executable, "-m", name, json.dumps(trainings), f"{folder / str(index)}.json"]
-            with open(folder / f"{index}.log", "wb") as log:
-                process = subprocess.Popen(
-                    command,
-                    env={**os.environ, "TF_CONFIG": json.dumps(cluster), "TF_CPP_MIN_LOG_LEVEL": "3"},
-                    stdin=subprocess.PIPE,  # is never written to: it closes when we die, and then the worker ends
-                    stdout=log,
-                    stderr=log,
-                    cwd=ROOT,
-                    start_new_session=True,  # an interrupt of the notebook reaches us, and we end the workers
-                )
+    with contextlib.ExitStack() as stack:
+        folder, processes = Path(stack.enter_context(tempfile.TemporaryDirectory())), []
+        for index in range(workers):
+            process = stack.enter_context(_start_worker(index, addresses, trainings, folder))
+            stack.callback(process.kill)
             processes.append(process)
-        yield processes
-    finally:
-        for process in processes:
-            if process.poll() is None:
-                if hasattr(os, "killpg"):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.killpg(process.pid, signal.SIGKILL)
-                else:
-                    process.kill()
-            process.wait()
-            process.stdin.close()
+        _wait_for(processes, folder, seconds)
+        return json.loads((folder / "0.json").read_text(encoding="utf-8"))
+
+
+def _start_worker(index, addresses, trainings, folder):
+    cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+    name, output = "course_utils.networks.workers", folder / f"{index}.json"
+    with open(folder / f"{index}.log", "wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", name, json.dumps(trainings), str(output)],
+            env={**os.environ, "TF_CONFIG": json.dumps(cluster), "TF_CPP_MIN_LOG_LEVEL": "3"},
+            stdin=subprocess.PIPE,  # is never written to: it closes when we die, and then the worker ends
+            stdout=log,
+            stderr=log,
+            cwd=ROOT,
+            start_new_session=True,  # an interrupt of the notebook reaches us, and we end the workers
+        )
+
+
+def _wait_for(processes, folder, seconds):
+    """Return when all processes have ended well; otherwise raise `WorkerError`."""
+    ends = time.monotonic() + seconds
+    while None in (statuses := [process.poll() for process in processes]) or any(statuses):
+        for number, status in enumerate(statuses):
+            if status:
+                raise WorkerError(f"worker {number} ended with status {status}. {_last_lines(folder, number)}")
+        if time.monotonic() > ends:
+            raise WorkerError(f"worker 0 took longer than {seconds} s. {_last_lines(folder, 0)}")
+        time.sleep(0.02)
 
 
 def _free_ports(count):

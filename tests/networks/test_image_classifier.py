@@ -1,5 +1,6 @@
 """The image classifier: weights, preprocessing, answers, errors, and the full profile without a network."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -23,6 +24,7 @@ from course_utils.runtime import load_keras, load_torch
 from course_utils.weights import WeightsError
 
 RNG = np.random.default_rng(0)
+VGG16_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels.h5"
 
 
 @pytest.fixture(scope="module")
@@ -217,8 +219,8 @@ def test_bad_k(classifier, k):
 
 def test_offline_profile_never_touches_the_network(monkeypatch):
     monkeypatch.delenv("COURSE_PROFILE", raising=False)
-    monkeypatch.setattr(pretrained, "load_efficientnet_lite0", lambda path: load_keras().Sequential())
-    monkeypatch.setattr(pretrained, "fetch", lambda **asked: pytest.fail(f"asked for {asked}"))
+    monkeypatch.setattr(pretrained, "load_efficientnet_lite0", lambda: load_keras().Sequential())
+    monkeypatch.setattr(pretrained, "fetch", lambda *asked: pytest.fail(f"asked for {asked}"))
     monkeypatch.setattr(socket.socket, "connect", lambda self, address: pytest.fail(f"connected to {address}"))
     assert "EfficientNet-Lite0" in repr(load_image_classifier())
 
@@ -226,21 +228,15 @@ def test_offline_profile_never_touches_the_network(monkeypatch):
 def test_offline_weights_are_checked_before_they_are_opened(monkeypatch, tmp_path):
     monkeypatch.delenv("COURSE_PROFILE", raising=False)
     monkeypatch.setattr(load_torch(), "load", lambda *args, **kwargs: pytest.fail("opened before it was checked"))
-    file = tmp_path / "efficientnet-lite0-57934424.pth"
+    entry = weights.WEIGHTS["efficientnet_lite0"]
+    damaged = dataclasses.replace(entry, package=None, path="efficientnet-lite0-57934424.pth")
+    monkeypatch.setitem(weights.WEIGHTS, "efficientnet_lite0", damaged)
+    monkeypatch.setattr(weights, "MODELS_FOLDER", tmp_path)
     with pytest.raises(WeightsError, match="there is no file"):
-        load_image_classifier(file)
-    file.write_bytes(b"not weights")
-    for path in (file, tmp_path):
-        with pytest.raises(WeightsError, match="wrong checksum"):
-            load_image_classifier(path)
-
-
-@pytest.mark.parametrize("profile", ["offline", "full"])
-@pytest.mark.parametrize("path", ["", 5])
-def test_what_is_no_path_is_not_the_current_folder(path, profile, monkeypatch):
-    monkeypatch.setenv("COURSE_PROFILE", profile)
-    with pytest.raises(ValueError, match="^path: found .*, expected a path"):
-        load_image_classifier(path)
+        load_image_classifier()
+    (tmp_path / damaged.path).write_bytes(b"not weights")
+    with pytest.raises(WeightsError, match="wrong checksum"):
+        load_image_classifier()
 
 
 OTHER_SETTINGS = """
@@ -295,8 +291,8 @@ def full(monkeypatch, tmp_path):
     """Switch to the full profile with an empty cache, no reachable host, and a small stand-in for VGG16."""
     monkeypatch.setenv("COURSE_PROFILE", "full")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(pretrained, "VGG16_URL", f"http://127.0.0.1:9/{pretrained.VGG16_FILE}")
-    monkeypatch.setattr(pretrained, "_build_vgg16", build_stand_in)
+    monkeypatch.setattr(pretrained, "VGG16_URL", f"http://127.0.0.1:9/{VGG16_FILE}")
+    monkeypatch.setattr(load_keras().applications, "VGG16", lambda weights: build_stand_in())
     return tmp_path
 
 
@@ -328,7 +324,7 @@ def serve():
         server = HTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
-        return f"http://127.0.0.1:{server.server_port}/{pretrained.VGG16_FILE}"
+        return f"http://127.0.0.1:{server.server_port}/{VGG16_FILE}"
 
     yield start
     for server in servers:
@@ -347,12 +343,6 @@ def write_original_format(file, kernel):
         group.attrs["weight_names"] = [b"kernel", b"bias"]
         group["kernel"], group["bias"] = kernel, np.zeros(1000, np.float32)
     return hashlib.md5(file.read_bytes()).hexdigest()
-
-
-def test_vgg16_has_the_published_number_of_parameters():
-    keras = load_keras()
-    with keras.StatelessScope(initialize_variables=False):  # shapes only: 553 MB of weights are not made
-        assert pretrained._build_vgg16().count_params() == 138_357_544
 
 
 def test_full_without_a_network_is_one_clear_error(full):
@@ -382,8 +372,8 @@ def test_full_fetches_once_then_uses_the_cache(full, monkeypatch, serve, photogr
     monkeypatch.setattr(pretrained, "VGG16_URL", serve(original.read_bytes()))
     images = list(photographs.values())
     fetched = load_image_classifier().predict(images)
-    assert (full / "keras" / "models" / pretrained.VGG16_FILE).is_file()
-    monkeypatch.setattr(pretrained, "VGG16_URL", f"http://127.0.0.1:9/{pretrained.VGG16_FILE}")
+    assert (full / "keras" / "models" / VGG16_FILE).is_file()
+    monkeypatch.setattr(pretrained, "VGG16_URL", f"http://127.0.0.1:9/{VGG16_FILE}")
     cached = load_image_classifier()
     assert "Creative Commons" in cached.licence and "VGG16" in repr(cached)
     np.testing.assert_array_equal(cached.predict(images), fetched)
@@ -395,44 +385,15 @@ def test_full_with_a_cache_that_cannot_be_written(full):
         load_image_classifier()
 
 
-def test_full_with_a_local_file(full, photographs):
-    folder = full / "模型"
-    folder.mkdir()
-    file = folder / "own.weights.h5"
-    model = build_stand_in()
-    model.save_weights(file)
-    classifier = load_image_classifier(file)
-    images = list(photographs.values())
-    seen = classifier.preprocess(images)
-    np.testing.assert_allclose(classifier.predict(images), model.predict_on_batch(seen), atol=1e-6)
-    assert classifier.licence == "not known" and "own.weights.h5" in classifier.source
-
-
-def test_full_preprocesses_as_vgg16_was_trained(full):
-    file = full / "own.weights.h5"
-    build_stand_in().save_weights(file)
+def test_full_preprocesses_as_vgg16_was_trained(full, monkeypatch, serve):
+    original = full / "original.h5"
+    monkeypatch.setattr(pretrained, "VGG16_MD5", write_original_format(original, np.zeros((3, 1000), np.float32)))
+    monkeypatch.setattr(pretrained, "VGG16_URL", serve(original.read_bytes()))
     image = np.empty((224, 224, 3), np.uint8)
     image[:] = (10, 20, 30)
-    seen = load_image_classifier(file).preprocess([image])
+    seen = load_image_classifier().preprocess([image])
     expected = np.array([30 - 103.939, 20 - 116.779, 10 - 123.68], np.float32)  # BGR minus the mean of the training set
     np.testing.assert_allclose(seen[0, 100, 100], expected, atol=1e-4)
-
-
-def test_full_with_a_bad_local_file(full):
-    with pytest.raises(WeightsError, match="there is no file .*unset COURSE_PROFILE"):
-        load_image_classifier(full / "none.weights.h5")
-    damaged = full / "damaged.weights.h5"
-    damaged.write_bytes(b"not HDF5")
-    with pytest.raises(WeightsError, match="damaged.weights.h5 does not hold weights of VGG16"):
-        load_image_classifier(damaged)
-    keras = load_keras()
-    other = full / "other.weights.h5"
-    keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save_weights(other)
-    with pytest.raises(WeightsError, match="other.weights.h5 does not hold weights of VGG16"):
-        load_image_classifier(other)
-    (full / pretrained.VGG16_FILE).write_bytes(b"half a file")
-    with pytest.raises(WeightsError, match="wrong checksum"):
-        load_image_classifier(full)
 
 
 def test_unknown_profile(monkeypatch):
