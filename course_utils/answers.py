@@ -1,25 +1,33 @@
 """Know what a learner wrote: in each exercise's cell now, and in the files that the learner's folder keeps."""
 
 import ast
+import builtins
+import contextlib
 import os
 import re
+import symtable
 import sys
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from course_utils.notebooks import NotebookError, write_file
+
 __all__ = [
+    "EXERCISES",
+    "Exercise",
+    "Missing",
     "Run",
+    "Verdict",
     "current_chapter",
     "forget",
     "is_unwritten",
     "keep",
     "kept_files",
-    "last_run",
     "one_line",
     "open_folder",
     "read_kept",
     "same_code",
-    "set_aside",
     "shell",
     "show",
     "watch",
@@ -27,11 +35,7 @@ __all__ = [
 
 _MARK = re.compile(r"^# Exercise: *(\w+)", re.MULTILINE)
 _DEFINED = re.compile(r"^(?:async +def|def|class) +(\w+)", re.MULTILINE)
-_RUNS, _CELLS = {}, {}  # exercise to its last run; id of a cell to the exercises that stood in it
-_PLACE = {"chapter": None, "folder": None}
-
-
-# What stands in a cell
+_HANDED = re.compile(r'^(?:\w+ *= *)?check\(\s*"[^"]*",\s*([^\W\d]\w*)\s*[,)]', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -43,31 +47,73 @@ class Run:
     problem: str = ""
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found: whether the answer is right, the answer, its cell's text, the tests, their seconds."""
+
+    right: bool
+    answer: object
+    source: str | None
+    tests: tuple
+    seconds: float
+    kept: bool = False
+
+
+@dataclass
+class Exercise:
+    """What this kernel knows of an exercise: last run, verdict, different answers, hints given, whose function serves.
+
+    The verdict is that on the last written answer that its check saw.
+    """
+
+    run: Run | None = None
+    verdict: Verdict | None = None
+    tries: list = field(default_factory=list)
+    hints: int = 0
+    serves: str = ""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What a check is handed in place of a function that does not exist."""
+
+    __name__: str
+
+
+EXERCISES = defaultdict(Exercise)  # by name
+_CELLS = {}  # id of a cell to the exercises that stood in it
+_PLACE = {"chapter": None, "folder": None}
+
+
+# What stands in a cell
+
+
 def shell():
     """Return IPython's shell, or None outside a notebook."""
     ipython = sys.modules.get("IPython")
     return ipython and ipython.get_ipython()
 
 
-def show(thing):
-    """Show a thing as notebooks can, as its plain text elsewhere."""
+def show(text, **rich):
+    """Show a text: notebooks show its form as `html` or `markdown`, everything else the text itself."""
     if shell() is None:
-        print(thing)
+        print(text)
     else:
-        from IPython.display import display
-
-        display(thing)
+        shell().display_pub.publish({"text/plain": text} | {f"text/{kind}": form for kind, form in rich.items()})
 
 
 def watch():
     """Note from now on what each exercise's cell does when it runs. Without IPython there are no cells."""
     if shell() is not None:
+        shell().events.register("pre_run_cell", _stand_in)
         shell().events.register("post_run_cell", _note)
 
 
-def last_run(name):
-    """Return the last `Run` of the cell that holds the exercise `name`; None where none was seen."""
-    return _RUNS.get(name)
+def _stand_in(info):
+    """Give a check that is handed a name which does not exist something to judge: it would end in a NameError."""
+    for name in _HANDED.findall(info.raw_cell):
+        if not hasattr(builtins, name):
+            shell().user_ns.setdefault(name, Missing(name))
 
 
 def _note(result):
@@ -77,12 +123,15 @@ def _note(result):
     the same cell before: so a cell that does not compile, or whose function was renamed, is still known.
     """
     source, cell = result.info.raw_cell, getattr(result.info, "cell_id", None)
+    for name in _HANDED.findall(source):
+        if isinstance(shell().user_ns.get(name), Missing):
+            del shell().user_ns[name]
     names = {*(_MARK.findall(source) or _DEFINED.findall(source)), *_CELLS.get(cell, ())}
     if cell is not None:
         _CELLS[cell] = names
     for name in names:
         problem = _problem(result, name)
-        _RUNS[name] = Run(source, None if problem else shell().user_ns.get(name), problem)
+        EXERCISES[name].run = Run(source, None if problem else shell().user_ns.get(name), problem)
 
 
 def _problem(result, name):
@@ -97,17 +146,10 @@ def _problem(result, name):
         line = f"line {trace.tb_lineno}: " if trace else ""
         return f"the cell stopped with an error: {line}{type(error).__name__}: {one_line(error)}"
     code = shell().transform_cell(result.info.raw_cell)
-    if name in _bound(code):
+    names = symtable.symtable(code, "cell", "exec")
+    if name in names.get_identifiers() and (names.lookup(name).is_assigned() or names.lookup(name).is_imported()):
         return ""
     return f"no function named {name}: found {', '.join(_DEFINED.findall(code)) or 'none in its cell'}"
-
-
-def _bound(code):
-    """Return the names to which code gives something."""
-    nodes = list(ast.walk(ast.parse(code)))
-    named = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    imported = {node.asname or node.name for node in nodes if isinstance(node, ast.alias)}
-    return named | imported | {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
 def is_unwritten(source, name):
@@ -116,8 +158,7 @@ def is_unwritten(source, name):
         body = ast.parse(source).body
     except SyntaxError:
         return False
-    node = next((node for node in body if getattr(node, "name", None) == name), None)
-    return node is not None and _is_stub(node)
+    return any(_is_stub(node) for node in body if getattr(node, "name", None) == name)
 
 
 def _is_stub(node):
@@ -186,40 +227,22 @@ def read_kept(path):
     try:
         return path.read_text(encoding="utf-8"), ""
     except (OSError, ValueError) as error:
-        return "", f"{path.parent.name}/{path.name} cannot be read ({_reason(error)})."
+        reason = getattr(error, "strerror", None) or one_line(error)
+        return "", f"{path.parent.name}/{path.name} cannot be read ({reason})."
 
 
 def keep(name, text):
-    """Write a file of the chapter in one step; return an empty text, or one sentence on why it was not kept."""
-    if _PLACE["folder"] is None:
-        return ""
-    path = _PLACE["folder"] / name
-    temporary = path.with_name(f".{name}.{os.getpid()}.tmp")
+    """Write a file of the chapter in one step; return an empty text, or why it was not kept and what to do."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        return f"It counts until the kernel stops, and could not be kept in answers/ ({_reason(error)})."
+        if _PLACE["folder"] is not None:
+            write_file(_PLACE["folder"] / name, text.encode())
+    except NotebookError as error:
+        return f"It counts until the kernel stops, and is not kept: {error}"
     return ""
-
-
-def set_aside(path):
-    """Rename a kept file that is damaged, so that a new one can be written; return its new name, or an empty text."""
-    try:
-        return path.replace(path.with_suffix(".damaged")).name
-    except OSError:
-        return ""
 
 
 def forget(name):
     """Delete a file of the chapter, where there is one."""
-    try:
+    with contextlib.suppress(OSError):  # a folder that cannot be written: what it keeps is checked before it counts
         for path in kept_files(name):
             path.unlink()
-    except OSError:
-        return  # a folder that cannot be written: what is kept there is checked again before it counts
-
-
-def _reason(error):
-    return error.strerror if isinstance(error, OSError) and error.strerror else one_line(error)

@@ -192,7 +192,8 @@ def claim(id, findings, *, scope=None, reading=None, instead=None, source=None):
         reading = instead if reading is None else f"{instead} {reading}"
     shown = tuple((_LABELS[entry.supports], entry.text) for entry in findings)
     settled = Settled(id, claims[id], kind, verdict, shown, scope, reading, source)
-    show(_Box(f"Claim {id}", *KINDS[kind][1:], verdict, [("The document says", settled.statement), *settled.rows]))
+    rows = [("The document says", settled.statement), *settled.rows]
+    _show_box(f"Claim {id}", *KINDS[kind][1:], verdict, rows)
     return settled
 
 
@@ -267,34 +268,23 @@ def expect_error(error_type, snippet, namespace=None):
     number, lines = _failing_line(error), snippet.split("\n")
     if number and number <= len(lines):
         rows.insert(0, (f"Line {number}", lines[number - 1].strip()))
-    show(_Box("Running this code fails", "✘", _ERROR_COLOUR, type(error).__name__, rows))
+    _show_box("Running this code fails", "✘", _ERROR_COLOUR, type(error).__name__, rows)
     return error.with_traceback(None)
 
 
-class _Box:
-    """What a notebook shows as HTML, and everything else as plain text. Lines are never wrapped: widths may vary."""
-
-    def __init__(self, heading, symbol, colour, outcome, rows):
-        self.heading, self.symbol, self.colour, self.outcome, self.rows = heading, symbol, colour, outcome, rows
-
-    def __repr__(self):
-        lines = [f"{self.heading}: {self.symbol} {self.outcome}"]
-        for label, text in self.rows:
-            lines.append(f"  {label}: " + text.replace("\n", "\n    "))
-        return "\n".join(lines)
-
-    def _repr_html_(self):
-        badge = f"background:{self.colour};color:#000;padding:1px 8px;border-radius:3px;white-space:nowrap"
-        lines = [
-            f'<div style="border:1px solid {self.colour};border-left-width:8px;padding:6px 12px;margin:4px 0;'
-            'max-width:60em;line-height:1.45">',
-            f'<div><b>{html.escape(self.heading)}</b> <span style="{badge}">{self.symbol} '
-            f"{html.escape(self.outcome)}</span></div>",
-        ]
-        for label, text in self.rows:
-            body = html.escape(text).replace("\n", "<br>")
-            lines.append(f"<div><b>{html.escape(label)}:</b> {body}</div>")
-        return "\n".join([*lines, "</div>"])
+def _show_box(heading, symbol, colour, outcome, rows):
+    """Show rows, pairs of a label and a text, as a box in notebooks; as plain text lines are never wrapped."""
+    badge = f"background:{colour};color:#000;padding:1px 8px;border-radius:3px"
+    text = [f"{heading}: {symbol} {outcome}"]
+    lines = [
+        f'<div style="border:1px solid {colour};border-left-width:8px;padding:6px 12px;margin:4px 0;'
+        'max-width:60em;line-height:1.45">',
+        f'<div><b>{html.escape(heading)}</b> <span style="{badge}">{symbol} {html.escape(outcome)}</span></div>',
+    ]
+    for label, row in rows:
+        text.append(f"  {label}: " + row.replace("\n", "\n    "))
+        lines.append(f"<div><b>{html.escape(label)}:</b> {html.escape(row).replace(chr(10), '<br>')}</div>")
+    show("\n".join(text), html="\n".join([*lines, "</div>"]))
 
 
 def _require_text(name, text):

@@ -8,20 +8,19 @@ import inspect
 import io
 import reprlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from unittest import mock
 
 import numpy as np
 
 from course_utils import answers
-from course_utils.answers import one_line
+from course_utils.answers import Exercise, Missing, Verdict, one_line
 
 __all__ = [
     "NOT_YET",
     "RIGHT",
-    "VERDICTS",
     "Outcome",
-    "Verdict",
     "called_with",
     "check",
     "close",
@@ -32,37 +31,20 @@ __all__ = [
 
 RIGHT = "Right: "
 NOT_YET = "Not yet: "
-VERDICTS = {}  # exercise to the `Verdict` on the last written answer that its check saw
 UNWRITTEN = "not written yet"
-_MARKS = {RIGHT: ("✔", "#009E73"), NOT_YET: ("✎", "#E69F00")}  # Okabe and Ito's colours; black reads well on both
-_TRIES = {}  # exercise to the different answers that were checked
+MARKS = {RIGHT: ("✔", "#009E73"), NOT_YET: ("✎", "#E69F00")}  # Okabe and Ito's colours; black reads well on both
 
 answers.watch()  # so that a check knows what stands in an exercise's cell, however it got there
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a check found: whether the answer is right, the answer, its cell's text, the tests, their seconds."""
-
-    right: bool
-    answer: object
-    source: str | None
-    tests: tuple
-    seconds: float
-    kept: bool = False
-
-
 class Outcome:
     """Whether an answer passed, true or false. As a cell's last line it shows nothing: the check has shown its box."""
 
-    def __init__(self, passed):
-        self.passed = passed
+    passed: bool
 
     def __bool__(self):
         return self.passed
-
-    def __repr__(self):
-        return f"Outcome({self.passed})"
 
     def _ipython_display_(self):
         """Show nothing."""
@@ -73,7 +55,7 @@ def check(label, *tests):
 
     `check("attend", *tests)` finds the learner's function by its name, so that a renamed one, or a cell that does not
     compile, is named as the reason and leaves no earlier "Right" standing. `check("Exercise 1", attend, *tests)`, with
-    a label that is no name, is handed the answer.
+    a label that is no name, is handed the answer; in a notebook, a name that does not exist is named too.
 
     Whatever goes wrong inside the answer is shown as the reason, not raised: a notebook with unfinished exercises
     runs to its end. This includes an answer that asks Python to exit; only KeyboardInterrupt stops the cell. A right
@@ -104,60 +86,63 @@ def check(label, *tests):
     candidate, *tests = (None, *tests) if by_name else (tests or (None,))
     if not tests or not all(callable(test) for test in tests):
         raise TypeError("tests: expected at least one test, each of them a callable that takes the answer.")
+    namespace = inspect.currentframe().f_back.f_globals
     name = label if by_name else getattr(candidate, "__name__", None)
-    run, reason = answers.last_run(name), None
-    if run is not None:
-        reason = UNWRITTEN if answers.is_unwritten(run.source, name) else run.problem or None
-    if by_name:
-        candidate, reason = _find(name, run, reason, inspect.currentframe().f_back.f_globals)
+    exercise = answers.EXERCISES[name] if by_name else answers.EXERCISES.get(name, Exercise())
+    if exercise.run is not None:
+        candidate = exercise.run.value if by_name else candidate
+        unwritten = answers.is_unwritten(exercise.run.source, name)
+        reason = UNWRITTEN if unwritten else exercise.run.problem or None
+    elif by_name or isinstance(candidate, Missing):
+        candidate, reason = _find(name, namespace)
+    else:
+        reason = None
     seconds = 0.0
     if reason is None:
         start = time.perf_counter()
         reason = first_failure(candidate, tests)
         seconds = time.perf_counter() - start
-        if reason == UNWRITTEN and callable(candidate) and run is not None:
+        if reason == UNWRITTEN and callable(candidate) and exercise.run is not None:
             reason = "it still raises NotImplementedError: take that line of the stub out"
-    source = run.source if run else None
     notes = []
     if by_name:
+        source = exercise.run.source if exercise.run else None
         verdict = Verdict(reason is None, candidate, source, tuple(tests), seconds)
-        notes = [*_record(name, reason, verdict), *_count(name, reason, source)]
-    answers.show(_Box(RIGHT if reason is None else NOT_YET, label, reason, notes))
+        notes = [*_record(exercise, name, reason, verdict), *_count(exercise, name, reason, source)]
+    _show_box(RIGHT if reason is None else NOT_YET, label, reason, notes)
     return Outcome(reason is None)
 
 
-def _find(name, run, reason, namespace):
-    """Return (the answer, why there is none) by the last run of its cell, or where there are no cells by its name."""
-    if run is not None:
-        return run.value, reason
-    if answers.shell() is not None:
-        return None, "its cell has not run yet: run it, then this one"
-    own = [key for key, value in namespace.items() if inspect.isfunction(value) and value.__globals__ is namespace]
-    if name in namespace:
+def _find(name, namespace):
+    """Return (the answer, why there is none) for a name whose cell was not seen."""
+    if answers.shell() is None and name in namespace:
         return namespace[name], None
-    return None, f"no function named {name}: found {', '.join(difflib.get_close_matches(name, own)) or 'none like it'}"
+    own = [key for key, value in namespace.items() if inspect.isfunction(value) and value.__globals__ is namespace]
+    alike = ", ".join(difflib.get_close_matches(name, own))
+    if answers.shell() is not None and not alike:
+        return None, "its cell has not run yet: run it, then this one"
+    return None, f"no function named {name}: found {alike or 'none like it'}"
 
 
-def _record(name, reason, verdict):
+def _record(exercise, name, reason, verdict):
     """Remember the verdict, keep a right answer in the learner's folder, and return what the learner should know."""
-    before = VERDICTS.get(name)
     if reason == UNWRITTEN or (verdict.source is None and verdict.answer is None):
-        if before is not None and before.kept:
+        if exercise.verdict is not None and exercise.verdict.kept:
             return ["Your right answer from before is kept, and serves the lesson."]
-        VERDICTS.pop(name, None)
+        exercise.verdict = None
         return []
+    exercise.verdict = verdict
     if not verdict.right or verdict.source is None:
-        VERDICTS[name] = verdict
         answers.forget(f"{name}.py")
         return []
     trouble = answers.keep(f"{name}.py", verdict.source)
-    VERDICTS[name] = replace(verdict, kept=not trouble and bool(answers.kept_files(f"{name}.py")))
+    exercise.verdict = replace(verdict, kept=not trouble and bool(answers.kept_files(f"{name}.py")))
     return [trouble] if trouble else []
 
 
-def _count(name, reason, source):
+def _count(exercise, name, reason, source):
     """Count the different answers that were checked, and return the line that says how many."""
-    tries = _TRIES.setdefault(name, [])
+    tries = exercise.tries
     if source is not None and reason != UNWRITTEN and not any(answers.same_code(source, old) for old in tries):
         tries.append(source)
     if reason in (None, UNWRITTEN) or len(tries) < 2:
@@ -165,28 +150,19 @@ def _count(name, reason, source):
     return [f'Answer {len(tries)}. hint("{name}") helps a step further.']
 
 
-class _Box:
-    """A verdict that notebooks show as a coloured box, and everything else as the same text."""
-
-    def __init__(self, mark, label, reason, notes):
-        self.mark, self.label, self.reason, self.notes = mark, label, reason, notes
-
-    def __repr__(self):
-        reason = f" - {self.reason}" if self.reason else ""
-        return "\n".join([f"{self.mark}{self.label}{reason}", *self.notes])
-
-    def _repr_html_(self):
-        symbol, colour = _MARKS[self.mark]
-        word = f"background: {colour}; color: #000; padding: 0 0.4em; border-radius: 3px"
-        reason = f" – {html.escape(self.reason)}" if self.reason else ""
-        return "\n".join(
-            [
-                f'<div style="border-left: 6px solid {colour}; padding: 0.3em 0.8em; margin: 0.4em 0">',
-                f'<b style="{word}">{symbol} {self.mark.strip(": ")}</b> <b>{html.escape(self.label)}</b>{reason}',
-                *(f"<div>{html.escape(note)}</div>" for note in self.notes),
-                "</div>",
-            ]
-        )
+def _show_box(mark, label, reason, notes):
+    """Show a verdict: as a coloured box in notebooks, and as the same text elsewhere."""
+    symbol, colour = MARKS[mark]
+    word = f"background: {colour}; color: #000; padding: 0 0.4em; border-radius: 3px"
+    told = f" – {html.escape(reason)}" if reason else ""
+    lines = [
+        f'<div style="border-left: 6px solid {colour}; padding: 0.3em 0.8em; margin: 0.4em 0">',
+        f'<b style="{word}">{symbol} {mark.strip(": ")}</b> <b>{html.escape(label)}</b>{told}',
+        *(f"<div>{html.escape(note)}</div>" for note in notes),
+        "</div>",
+    ]
+    text = f"{mark}{label} - {reason}" if reason else f"{mark}{label}"
+    answers.show("\n".join([text, *notes]), html="\n".join(lines))
 
 
 def close(expected, tolerance):
@@ -252,6 +228,8 @@ def called_with(*arguments, gives, mistakes=()):
         answer = function(*copy.deepcopy(arguments))
         if answer is None:
             return "the function returned None: does its last line `return` something?"
+        if isinstance(answer, Iterator):
+            return f"the function returned a {type(answer).__name__}: return the values themselves, such as a list"
         outcome = gives(answer)
         if outcome is True or outcome is np.True_:
             return True

@@ -1,14 +1,16 @@
 """Ask for a prediction before a result, compare it with the result, and say how sure a learner may be of themselves."""
 
+import contextlib
 import json
 import numbers
 
 from course_utils import answers
+from course_utils.checks import is_number
 
 __all__ = ["outcome", "predict", "summary"]
 
-_GUESSES, _UNITS = {}, {}  # prediction to its guess, and its result once that was shown; prediction to its unit
-_FILE, _READ = "predictions.json", set()
+_ASKED = {}  # this chapter's predictions by name: question, unit, guess, and the result once that was shown
+_FILE = "predictions.json"
 
 
 def predict(name, question, *, low=..., high=..., unit=None, choices=None, choice=..., confidence=...):
@@ -34,7 +36,7 @@ def predict(name, question, *, low=..., high=..., unit=None, choices=None, choic
     confidence : number
         How sure they are of it, in percent: from 100 / number of choices, pure luck, to 100.
     """
-    asked, _UNITS[name] = _load().get(name, {}), unit
+    asked = _ASKED[name] = {**_load().get(name, {}), "question": question, "unit": unit}
     if choices is None:
         guess, trouble = _range(low, high)
         numbers_of = f"two numbers ({unit})" if unit else "two numbers"
@@ -45,7 +47,7 @@ def predict(name, question, *, low=..., high=..., unit=None, choices=None, choic
     print(question)
     if trouble:
         print(f"No guess counts: {trouble}.")
-    elif guess is None and asked:
+    elif guess is None and "guess" in asked:
         print(f"Your guess from before: {_told(asked['guess'], unit)}.")
     elif guess is None:
         print(f"No guess. {ask}")
@@ -53,7 +55,7 @@ def predict(name, question, *, low=..., high=..., unit=None, choices=None, choic
         print("You have seen the result: your first guess counts.")
     else:
         print(f"Your guess: {_told(guess, unit)}.")
-        if trouble := _store(name, {**asked, "question": question, "guess": guess}):
+        if trouble := _store(name, guess=guess):
             print(trouble)
 
 
@@ -61,7 +63,7 @@ def _range(low, high):
     """Return (the guess or None, what is wrong with it)."""
     if low in (..., None) and high in (..., None):
         return None, ""
-    if not all(isinstance(end, numbers.Real) and not isinstance(end, bool) for end in (low, high)):
+    if not (is_number(low) and is_number(high)):
         return None, f"found {low!r} and {high!r}, expected two numbers"
     if not low <= high:
         return None, f"{low} to {high} is no range, write the smaller number first"
@@ -74,7 +76,7 @@ def _choice(choices, choice, confidence):
     if choice not in choices:
         return None, f"found {choice!r}, expected one of {', '.join(map(repr, choices))}"
     luck = 100 / len(choices)
-    if not isinstance(confidence, numbers.Real) or isinstance(confidence, bool) or not luck <= confidence <= 100:
+    if not is_number(confidence) or not luck <= confidence <= 100:
         shown = "none" if confidence is ... else repr(confidence)
         return None, f"found the confidence {shown}, expected a percentage from {luck:.0f} (pure luck) to 100"
     return {"choice": choice, "confidence": float(confidence)}, ""
@@ -94,14 +96,14 @@ def _number(value, unit):
 def outcome(name, result):
     """Show a result, a number or one of the choices, beside the guess that was made for it."""
     asked = _load().get(name, {})
-    unit, guess = _UNITS.get(name), asked.get("guess")
+    unit, guess = asked.get("unit"), asked.get("guess")
     shown = _number(result, unit) if isinstance(result, numbers.Real) else str(result)
     if guess is None:
         print(f"≈ {name}: {shown}. No guess to compare with.")
         return
     if "result" not in asked:
-        asked = {**asked, "result": result if isinstance(result, str) else float(result)}
-        _store(name, asked)
+        _store(name, result=result if isinstance(result, str) else float(result))
+        asked = _ASKED[name]
     words = ("not right", "right") if "choice" in guess else ("it lies outside your range", "it lies in your range")
     print(f"≈ {name}: {shown}. Your guess was {_told(guess, unit)}: {words[_held(asked)]}.")
 
@@ -116,8 +118,9 @@ def summary():
 
     All chapters count that are kept in the learner's folder.
     """
-    _load()
-    settled = [asked for table in _all_tables() for asked in table.values() if "result" in asked]
+    here, chapter = answers.kept_files(_FILE), _load()
+    others = [_read(path) for path in answers.kept_files(_FILE, every_chapter=True) if path not in here]
+    settled = [asked for table in (chapter, *others) for asked in table.values() if "result" in asked]
     ranges = [_held(asked) for asked in settled if "low" in asked["guess"]]
     picked = [(asked["guess"]["confidence"], _held(asked)) for asked in settled if "choice" in asked["guess"]]
     if ranges:
@@ -136,44 +139,28 @@ def summary():
 
 
 def _load():
-    """Return the chapter's guesses, from the learner's folder where there is one."""
+    """Return the chapter's predictions, with those of the learner's folder where there is one."""
     for path in answers.kept_files(_FILE):
-        if path not in _READ:
-            _READ.add(path)
-            _GUESSES.update(_read(path) | _GUESSES)
-    return _GUESSES
-
-
-def _all_tables():
-    others = [path for path in answers.kept_files(_FILE, every_chapter=True) if path not in _READ]
-    return [_load(), *map(_read, others)]
+        _ASKED.update(_read(path) | _ASKED)
+    return _ASKED
 
 
 def _read(path):
     text, trouble = answers.read_kept(path)
     try:
         table = json.loads(text or "{}")
-        if not isinstance(table, dict) or not all(map(_is_whole, table.values())):
-            raise ValueError("it holds something else than guesses")
-    except ValueError as error:
-        table, trouble = {}, f"{path.parent.name}/{path.name} is damaged ({answers.one_line(error)})."
+        for asked in table.values():
+            _told(asked["guess"], ""), "result" in asked and _held(asked)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        table, trouble = {}, f"{path.parent.name}/{path.name} is damaged."
     if trouble:
-        print(f"{trouble} The guesses in it do not count; it is now called {answers.set_aside(path) or path.name}.")
+        with contextlib.suppress(OSError):  # in a folder that cannot be written it keeps its name
+            path = path.replace(path.with_suffix(".damaged"))
+        print(f"{trouble} The guesses in it do not count; it is now called {path.name}.")
     return table
 
 
-def _is_whole(asked):
-    """Say whether an entry of a file holds what the summary reads."""
-    guess = asked.get("guess") if isinstance(asked, dict) else None
-    if not isinstance(guess, dict):
-        return False
-    if "choice" in guess:
-        return isinstance(guess.get("confidence"), int | float)
-    return all(
-        isinstance(value, int | float) for value in (guess.get("low"), guess.get("high"), asked.get("result", 0))
-    )
-
-
-def _store(name, asked):
-    _GUESSES[name] = asked
-    return answers.keep(_FILE, json.dumps(_GUESSES, indent=1, ensure_ascii=False))
+def _store(name, **news):
+    _ASKED[name] = {**_ASKED[name], **news}
+    guessed = {name: asked for name, asked in _ASKED.items() if "guess" in asked}
+    return answers.keep(_FILE, json.dumps(guessed, indent=1, ensure_ascii=False))

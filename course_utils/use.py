@@ -10,14 +10,13 @@ import types
 from dataclasses import replace
 
 from course_utils import answers
-from course_utils.exercises import VERDICTS, Verdict, first_failure, seconds_of
+from course_utils.answers import EXERCISES, Verdict
+from course_utils.exercises import first_failure, seconds_of
 from course_utils.notebooks import NOTEBOOKS, list_notebooks, load_definitions, read_notebook
 
 __all__ = ["credits", "hint", "resume", "use"]
 
 SLOWER, SECONDS = 5, 1.0  # from when on an answer is slow: times the course's, and seconds in the whole lesson
-
-_USED, _HINTED = {}, {}  # exercise to whose function serves; exercise to the number of hints given
 
 
 def resume(chapter):
@@ -34,10 +33,13 @@ def resume(chapter):
     namespace = dict(inspect.currentframe().f_back.f_globals)
     paths = {path.stem: path for path in answers.kept_files("*.py")}
     still = []
-    for name in (name for name in _exercises(stem) if name in paths and name not in VERDICTS):
-        reason = _check_again(stem, name, paths[name], namespace)
+    for name in (name for name in _exercises(stem) if name in paths and EXERCISES[name].verdict is None):
+        try:
+            reason = _check_again(stem, name, paths[name], namespace)
+        except KeyboardInterrupt:
+            reason = "you stopped it"
         if reason is None:
-            namespace[name] = VERDICTS[name].answer  # a later answer may call it
+            namespace[name] = EXERCISES[name].verdict.answer  # a later answer may call it
             still.append(name)
         else:
             print(f"{name}: the kept answer does not count, {reason}. The course's serves until its check says Right.")
@@ -50,19 +52,20 @@ def _check_again(stem, name, path, namespace):
     source, trouble = answers.read_kept(path)
     if trouble:
         return trouble.rstrip(".")
-    namespace = {**namespace, "__name__": f"your answer {path.name}"}
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            exec(compile(source, path.name, "exec"), namespace)
-            tests = _tests(stem, name, namespace)
-            reason = first_failure(namespace.get(name), tests)
-            seconds = seconds_of(namespace.get(name), tests)
-    except SyntaxError as error:
-        return f"{path.parent.name}/{path.name} does not compile: line {error.lineno}: {error.msg}"
-    except Exception as error:  # the learner's own code, from another day
-        return f"it stopped with {type(error).__name__}: {answers.one_line(error)}"
+    namespace, tests = {**namespace, "__name__": f"your answer {path.name}"}, ()
+    namespace.pop(name, None)
+
+    def runs(source):
+        nonlocal tests
+        exec(compile(source, path.name, "exec"), namespace)
+        tests = _tests(stem, name, namespace)
+        return first_failure(namespace.get(name), tests) or True
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        reason = first_failure(source, [runs])
     if reason is None:
-        VERDICTS[name] = Verdict(True, namespace[name], source, tests, seconds, kept=True)
+        answer = namespace[name]
+        EXERCISES[name].verdict = Verdict(True, answer, source, tests, seconds_of(answer, tests), kept=True)
     return reason
 
 
@@ -104,14 +107,14 @@ def use(name, runs=1):
     verdict, why = _learners(name, inspect.currentframe().f_back.f_globals)
     if verdict is not None and _is_slow(verdict, course, runs):
         verdict, why = None, f"yours is right, and over {SLOWER} times slower, too slow for what follows"
-    _USED[name] = "the course's" if verdict is None else "yours"
-    print(f"{name}: {_USED[name]}" + (f" ({why})" if why else ""))
+    EXERCISES[name].serves = "the course's" if verdict is None else "yours"
+    print(f"{name}: {EXERCISES[name].serves}" + (f" ({why})" if why else ""))
     return course if verdict is None else _named(verdict.answer, name)
 
 
 def _learners(name, namespace):
     """Return (the verdict on the learner's answer if that may serve, what to say about it)."""
-    verdict, run = VERDICTS.get(name), answers.last_run(name)
+    verdict, run = EXERCISES[name].verdict, EXERCISES[name].run
     if verdict is None or not verdict.right:
         return None, "until its check says Right"
     if run is None:
@@ -155,7 +158,8 @@ def _named(answer, name):
 
 def credits():
     """Return whose function each exercise's is that `use` gave, such as "attend: yours · rotate: the course's"."""
-    return " · ".join(f"{name}: {owner}" for name, owner in _USED.items()) or "no exercise's function was used"
+    used = [f"{name}: {exercise.serves}" for name, exercise in EXERCISES.items() if exercise.serves]
+    return " · ".join(used) or "no exercise's function was used"
 
 
 # What the course wrote: solutions and hints
@@ -193,19 +197,6 @@ def hint(name):
     heading = re.search(r"^#+ +(.*)", text, re.MULTILINE)
     link = f"solutions/{stem}.ipynb" + (f"#{heading[1].replace(' ', '-')}" if heading else "")
     hints = [*re.findall(r"^\*\*Hint:\*\* *(.+)", text, re.MULTILINE), f"The [solution]({link}), with its reasons."]
-    given = _HINTED[name] = min(_HINTED.get(name, 0) + 1, len(hints))
-    shown = _Hint(f"**{name}, hint {given} of {len(hints)}:** {hints[given - 1]}")
-    answers.show(shown)
-
-
-class _Hint:
-    """A text that notebooks show as Markdown, and everything else as it is."""
-
-    def __init__(self, text):
-        self.text = text
-
-    def __repr__(self):
-        return self.text.replace("**", "")
-
-    def _repr_markdown_(self):
-        return self.text
+    given = EXERCISES[name].hints = min(EXERCISES[name].hints + 1, len(hints))
+    text = f"**{name}, hint {given} of {len(hints)}:** {hints[given - 1]}"
+    answers.show(text.replace("**", ""), markdown=text)

@@ -22,9 +22,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def restart(monkeypatch, chapter="04_turning"):
-    monkeypatch.setattr(predictions, "_GUESSES", {})
-    monkeypatch.setattr(predictions, "_UNITS", {})
-    monkeypatch.setattr(predictions, "_READ", set())
+    monkeypatch.setattr(predictions, "_ASKED", {})
     answers.open_folder(chapter)
 
 
@@ -120,7 +118,7 @@ def test_a_damaged_file_is_one_sentence(folder, content, monkeypatch, capsys):
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path, capsys):
     (tmp_path / "answers").write_text("")
     predict("count", COUNT, low=70, high=90)
-    assert said(capsys)[2].startswith("It counts until the kernel stops, and could not be kept in answers/ (")
+    assert said(capsys)[2].startswith("It counts until the kernel stops, and is not kept: cannot write ")
     outcome("count", 80)
     assert "it lies in your range" in said(capsys)[0]
 
