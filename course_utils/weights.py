@@ -67,10 +67,9 @@ class WeightFile:
 
 @dataclass(frozen=True)
 class WeightStatus:
-    """What `status` found: `file` is None when there is none, `problem` is empty when the checksum holds."""
+    """What `status` found: `problem` is empty when the file is present and its checksum holds."""
 
     weights: WeightFile
-    file: Path | None
     problem: str
 
     @property
@@ -173,13 +172,12 @@ def status():
     """
     report = []
     for name, weights in WEIGHTS.items():
-        file, problem = None, ""
+        problem = ""
         try:
-            file = locate(name)
             verified_path(name)
         except (WeightsError, OSError) as error:
             problem = str(error)
-        report.append(WeightStatus(weights, file, problem))
+        report.append(WeightStatus(weights, problem))
     return report
 
 
