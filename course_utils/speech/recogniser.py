@@ -95,7 +95,7 @@ class Recogniser:
         Parameters
         ----------
         samples : array (n,)
-            At `SAMPLE_RATE` (see `resample`), at least 0.1 s; longer than 30 s is done in pieces of 30 s.
+            At `SAMPLE_RATE` (see `load_wav`), at least 0.1 s; longer than 30 s is done in pieces of 30 s.
         skip_silence : bool
             First drop what a voice activity detector takes for no speech (Silero, a small network that comes with
             faster-whisper).

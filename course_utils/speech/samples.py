@@ -7,7 +7,7 @@ import numpy as np
 
 from course_utils.checks import check_array, check_seed, is_number
 
-__all__ = ["SAMPLE_RATE", "SpeechError", "add_noise", "check_samples", "import_package", "load_wav", "resample"]
+__all__ = ["SAMPLE_RATE", "SpeechError", "add_noise", "check_samples", "import_package", "load_wav"]
 
 SAMPLE_RATE = 16_000  # samples a second, what Whisper was trained on
 PACKAGES = {  # what is imported: what is installed
@@ -20,36 +20,6 @@ PACKAGES = {  # what is imported: what is installed
 
 class SpeechError(RuntimeError):
     """A package that speech needs is missing, or the synthesiser did not do its work."""
-
-
-def resample(samples, rate):
-    """Bring samples to `SAMPLE_RATE`, through a low-pass filter where the rate falls.
-
-    Parameters
-    ----------
-    samples : array (n,)
-        One channel.
-    rate : int
-        Samples a second, from 4,000 to 192,000.
-
-    Returns
-    -------
-    float32 array (about n * SAMPLE_RATE / rate,)
-
-    Raises
-    ------
-    ValueError
-        When the samples are empty, not finite or not one row, or the rate is out of range.
-    """
-    samples = check_samples("samples", samples)
-    if not isinstance(rate, int | np.integer) or not 4_000 <= rate <= 192_000:
-        raise ValueError(f"rate: found {rate!r}, expected an integer from 4,000 to 192,000 samples a second.")
-    if rate == SAMPLE_RATE:
-        return samples
-    from scipy.signal import resample_poly
-
-    divisor = int(np.gcd(rate, SAMPLE_RATE))
-    return resample_poly(samples, SAMPLE_RATE // divisor, int(rate) // divisor).astype(np.float32)
 
 
 def add_noise(samples, snr_db, seed=0, noise=None):

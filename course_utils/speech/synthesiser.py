@@ -3,6 +3,7 @@
 import _ctypes
 import contextlib
 import ctypes
+import math
 import os
 import re
 import tempfile
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from course_utils.checks import check_texts
-from course_utils.speech.samples import PACKAGES, SAMPLE_RATE, SpeechError, import_package, resample
+from course_utils.speech.samples import PACKAGES, SAMPLE_RATE, SpeechError, import_package
 
 __all__ = ["Clip", "join_sentences", "speak"]
 
@@ -65,6 +66,8 @@ def speak(text, voice="en-gb"):
         raise ValueError(f"text: found {text!r}, expected a string with at least one letter or digit.")
     if len(text) > LONGEST_TEXT or "\0" in text:
         raise ValueError(f"text: found {len(text):,} characters, expected at most {LONGEST_TEXT:,}, none of them NUL.")
+    from scipy.signal import resample_poly
+
     pieces = []
 
     @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
@@ -87,7 +90,9 @@ def speak(text, voice="en-gb"):
             f"text: the synthesiser could not speak {text[:60]!r} with the voice {voice} "
             f"(code {code}, {len(samples) / rate:.0f} s of sound). Try another text or voice."
         )
-    return resample(samples.astype(np.float32) / 32768, rate)
+    shared = math.gcd(rate, SAMPLE_RATE)
+    resampled = resample_poly(samples.astype(np.float32) / 32768, SAMPLE_RATE // shared, rate // shared)
+    return resampled.astype(np.float32, copy=False)
 
 
 def join_sentences(sentences, voice="en-gb"):

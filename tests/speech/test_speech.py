@@ -15,7 +15,7 @@ from course_utils.data import load_spoken_sentences
 from course_utils.speech import recogniser as recognising
 from course_utils.speech import synthesiser
 from course_utils.speech.recogniser import load_recogniser, verified_whisper_files
-from course_utils.speech.samples import SAMPLE_RATE, SpeechError, add_noise, load_wav, resample
+from course_utils.speech.samples import SAMPLE_RATE, SpeechError, add_noise, load_wav
 from course_utils.speech.synthesiser import join_sentences, speak
 from course_utils.speech.words import WordErrors, normalise_text, word_errors
 from course_utils.weights import WEIGHTS, WHISPER, WeightsError
@@ -218,34 +218,10 @@ def test_silence_has_no_ratio():
 def test_samples_that_are_no_sound_are_refused_everywhere(samples, message):
     for call in (
         lambda: add_noise(samples, 10),
-        lambda: resample(samples, 8000),
         lambda: recognising._check_speech(samples),
     ):
         with pytest.raises(ValueError, match=f"samples: found .*{message}|samples: found {message}"):
             call()
-
-
-@needs("scipy")
-@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000])
-def test_resampling_keeps_a_tone(rate):
-    tone = np.sin(2 * np.pi * 440 * np.arange(rate) / rate)
-    found = resample(tone, rate)
-    assert found.dtype == np.float32 and len(found) == SAMPLE_RATE
-    expected = np.sin(2 * np.pi * 440 * np.arange(SAMPLE_RATE) / SAMPLE_RATE)
-    assert np.abs(found - expected)[500:-500].max() < 0.01
-    assert np.argmax(np.abs(np.fft.rfft(found))) == 440
-
-
-@needs("scipy")
-def test_resampling_removes_what_the_new_rate_cannot_hold():
-    tone = np.sin(2 * np.pi * 15_000 * np.arange(48_000) / 48_000)
-    assert np.abs(resample(tone, 48_000)[500:-500]).max() < 0.01
-
-
-@pytest.mark.parametrize("rate", [0, 3_999, 200_000, 16000.0, None])
-def test_rates_that_are_none_are_refused(rate):
-    with pytest.raises(ValueError, match="rate: found"):
-        resample(TONE, rate)
 
 
 @needs_whisper
