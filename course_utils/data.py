@@ -23,6 +23,7 @@ __all__ = [
     "Phrases",
     "SpokenSentence",
     "load_digits",
+    "load_photo",
     "load_photos",
     "load_phrases",
     "load_spoken_sentences",
@@ -227,21 +228,52 @@ def load_photos(names=None):
         raise ValueError(f"names: found {unknown}, expected some of {', '.join(table)}.")
     photos = {}
     for row in map(table.get, names):
-        image = _read_photo(package_file(row.pop("package"), row.pop("file")))
+        image = load_photo(package_file(row.pop("package"), row.pop("file")))
         row["imagenet_classes"] = tuple(map(int, row["imagenet_classes"].split()))
         photos[row["name"]] = Photo(image=image, **row)
     return photos
 
 
-def _read_photo(file):
-    """Return a PNG or JPEG file that comes with a package as RGB pixels, uint8 (height, width, 3)."""
-    from PIL import Image
+def load_photo(path):
+    """Load a PNG or JPEG file as an RGB photograph.
 
+    The camera's orientation mark is obeyed, grey becomes RGB, and transparent parts become white.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8, shape (height, width, 3).
+
+    Raises
+    ------
+    ValueError
+        When `path` is no path.
+    DataError
+        When the file is missing, damaged, no PNG or JPEG, or too large to open safely.
+    """
+    from PIL import Image, ImageOps
+
+    path = check_path("path", path)
+    if not path.is_file():
+        raise DataError(f"path: there is no file {path}. Check the path; the working folder is {Path.cwd()}.")
     try:
-        with Image.open(file, formats=("PNG", "JPEG")) as opened:
-            return np.array(opened.convert("RGB"))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{file} is no readable PNG or JPEG file: {error}. Install its package again.") from error
+        with Image.open(path, formats=("PNG", "JPEG")) as opened:
+            image = ImageOps.exif_transpose(opened)
+    except (Image.DecompressionBombError, OSError, SyntaxError, ValueError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"path: {path} is no readable PNG or JPEG file: {error} Save it as PNG or JPEG again, if large, smaller."
+        ) from error
+    if image.mode.startswith("I"):  # 16-bit grey, which Pillow would cut off at 255
+        image = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
+    elif image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return np.array(image.convert("RGB"))
 
 
 def load_phrases():

@@ -7,9 +7,11 @@ import importlib.util
 import lzma
 import os
 import socket
+import struct
 import subprocess
 import sys
 import unicodedata
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ import requests
 from PIL import Image
 
 from course_utils import data, weights
-from course_utils.data import DataError, load_digits, load_photos, load_phrases
+from course_utils.data import DataError, load_digits, load_photo, load_photos, load_phrases
 from course_utils.networks.image_classifier import load_class_names
 
 SPLIT = "e7ce08cf8285993d6aba6c3e855979f5a140e703e324e7e93de8391ddf5f4eb9"  # test images and labels, in order
@@ -258,10 +260,13 @@ def test_photos_by_name():
         load_photos(5)
 
 
-@pytest.mark.parametrize("path", ["", 5, [], b"mnist.npz"])
-def test_what_is_no_path_is_no_file(path):
-    with pytest.raises(ValueError, match="path: found .*, expected a path"):
-        load_digits(path)
+@pytest.mark.parametrize("load", [load_photo, load_digits])
+def test_what_is_no_path_is_no_file(load):
+    for path in ("", 5, [], b"cat.png"):
+        with pytest.raises(ValueError, match="path: found .*, expected a path"):
+            load(path)
+    with pytest.raises(ValueError, match="path: found None, expected a path"):
+        load_photo(None)
 
 
 def test_photos_without_their_package(monkeypatch):
@@ -273,22 +278,85 @@ def test_photos_without_their_package(monkeypatch):
         data.package_file("skimage", "data/none.png")
 
 
-def test_photos_from_damaged_files(tmp_path, monkeypatch):
-    whole = {name: tmp_path / name for name in ("a.png", "a.jpg", "a.gif")}
-    for path in whole.values():
-        Image.effect_noise((64, 64), 50).save(path)
-    damaged = tmp_path / "damaged"
-    monkeypatch.setattr(data, "package_file", lambda package, path: damaged)
-    for content in (
-        b"",
-        b"hello",
-        whole["a.png"].read_bytes()[:1000],
-        whole["a.jpg"].read_bytes()[:1000],
-        whole["a.gif"].read_bytes(),
+def _save(path, mode, value, size=(4, 2), **options):
+    Image.new(mode, size, value).save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("mode", "value", "expected"),
+    [
+        ("RGB", (10, 20, 30), (10, 20, 30)),
+        ("L", 77, (77, 77, 77)),
+        ("1", 1, (255, 255, 255)),
+        ("I;16", 257 * 40, (40, 40, 40)),
+        ("RGBA", (10, 20, 30, 255), (10, 20, 30)),
+        ("RGBA", (10, 20, 30, 0), (255, 255, 255)),
+        ("LA", (77, 0), (255, 255, 255)),
+    ],
+)
+def test_photo_becomes_rgb(mode, value, expected, tmp_path):
+    image = load_photo(_save(tmp_path / "照片 ü.png", mode, value))
+    assert image.shape == (2, 4, 3) and image.dtype == np.uint8 and image.flags.writeable
+    assert (image == expected).all()
+
+
+def test_photo_with_palette_and_transparency(tmp_path):
+    palette = Image.new("P", (4, 2), 0)
+    palette.putpalette([200, 100, 50, 0, 0, 0])
+    palette.save(tmp_path / "a.png")
+    assert (load_photo(tmp_path / "a.png") == (200, 100, 50)).all()
+    palette.save(tmp_path / "b.png", transparency=0)
+    assert (load_photo(tmp_path / "b.png") == 255).all()
+
+
+def test_photo_from_jpeg(tmp_path):
+    grey = load_photo(str(_save(tmp_path / "a.jpg", "L", 100)))
+    assert grey.shape == (2, 4, 3) and abs(grey.astype(int) - 100).max() <= 2
+    assert load_photo(_save(tmp_path / "b.jpeg", "CMYK", (0, 0, 0, 0))).min() >= 250
+
+
+@pytest.mark.parametrize(("mark", "turns"), [(1, 0), (3, 2), (6, 3), (8, 1)])
+def test_photo_obeys_the_orientation_mark(mark, turns, tmp_path):
+    pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3) * 10
+    exif = Image.Exif()
+    exif[0x0112] = mark
+    Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
+    np.testing.assert_array_equal(load_photo(tmp_path / "turned.png"), np.rot90(pixels, turns))
+
+
+def _png_without_pixels(width, height):
+    body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    header = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
+    return header + struct.pack(">I", 1000) + b"IDAT"
+
+
+def test_huge_photo(tmp_path):
+    (tmp_path / "huge.png").write_bytes(_png_without_pixels(60_000, 60_000))
+    with pytest.raises(DataError, match="path: .*huge.png is no readable .*exceeds limit.*smaller"):
+        load_photo(tmp_path / "huge.png")
+
+
+def test_bad_photo_files(tmp_path):
+    for path in (tmp_path, tmp_path / "nowhere.png"):
+        with pytest.raises(DataError, match="there is no file "):
+            load_photo(path)
+    whole = {}
+    for name in ("a.png", "a.jpg"):
+        Image.effect_noise((64, 64), 50).save(tmp_path / name)
+        whole[name] = (tmp_path / name).read_bytes()
+    Image.new("RGB", (4, 4)).save(tmp_path / "other.gif")
+    for name, content in (
+        ("empty.png", b""),
+        ("text.jpg", b"hello"),
+        ("cut.png", whole["a.png"][:1000]),
+        ("cut.jpg", whole["a.jpg"][:1000]),
+        ("header.png", _png_without_pixels(4, 4)),
+        ("gif.png", (tmp_path / "other.gif").read_bytes()),
     ):
-        damaged.write_bytes(content)
-        with pytest.raises(DataError, match="damaged is no readable PNG or JPEG file.*Install its package again"):
-            load_photos(["cat"])
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=f"path: .*{name} is no readable PNG or JPEG file"):
+            load_photo(tmp_path / name)
 
 
 # phrases
