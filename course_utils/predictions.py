@@ -61,7 +61,7 @@ def predict(name, question, *, low=..., high=..., unit=None, choices=None, choic
 
 def _range(low, high):
     """Return (the guess or None, what is wrong with it)."""
-    if low in (..., None) and high in (..., None):
+    if (low is ... or low is None) and (high is ... or high is None):
         return None, ""
     if not (is_number(low) and is_number(high)):
         return None, f"found {low!r} and {high!r}, expected two numbers"
@@ -71,9 +71,9 @@ def _range(low, high):
 
 
 def _choice(choices, choice, confidence):
-    if choice in (..., None):
+    if choice is ... or choice is None:
         return None, ""
-    if choice not in choices:
+    if not isinstance(choice, str) or choice not in choices:
         return None, f"found {choice!r}, expected one of {', '.join(map(repr, choices))}"
     luck = 100 / len(choices)
     if not is_number(confidence) or not luck <= confidence <= 100:

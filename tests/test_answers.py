@@ -125,6 +125,17 @@ def test_no_old_right_stands(start, source, reason, check_cell):
         assert run(USE).startswith("rotate: the course's")
 
 
+def test_a_labelled_check_meets_a_name_that_does_not_exist(start):
+    labelled = CHECK.replace('"rotate",', '"Exercise 1",\n    rotate,')
+    run = start()
+    assert run(labelled).startswith("Not yet: Exercise 1 - its cell has not run yet")
+    assert "NameError" in run("rotate")  # what stood in for it is gone
+    run(RIGHT.replace("rotate(", "rotat(").replace("rotate\n", "rotate\n", 1))
+    assert run(labelled).splitlines()[0] == "Not yet: Exercise 1 - no function named rotate: found rotat"
+    run(RIGHT)
+    assert run(labelled) == "Right: Exercise 1"
+
+
 def test_a_cell_is_known_again_without_its_comment(start):
     run = start()
     run(RIGHT, cell="a1")

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from course_utils import answers, predictions
@@ -57,6 +58,7 @@ def test_a_range_is_compared(result, verdict, capsys):
         ({"low": 90, "high": 70}, "90 to 70 is no range, write the smaller number first"),
         ({"low": 90}, "found 90 and Ellipsis, expected two numbers"),
         ({"low": "70", "high": "90"}, "found '70' and '90', expected two numbers"),
+        ({"low": np.array([1, 2]), "high": 3}, "found array([1, 2]) and 3, expected two numbers"),
         ({"low": float("nan"), "high": 1}, "nan to 1 is no range"),
         ({"choices": ["a", "b"], "choice": "c", "confidence": 80}, "found 'c', expected one of 'a', 'b'"),
         ({"choices": ["a", "b"], "choice": "a"}, "found the confidence none, expected a percentage from 50"),
