@@ -14,6 +14,8 @@ import sys
 import tempfile
 import warnings
 
+from threadpoolctl import ThreadpoolController
+
 __all__ = [
     "PROFILES",
     "THREADS",
@@ -28,11 +30,14 @@ __all__ = [
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 THREADS = min(2, CORES)
-# Both are read when an engine loads, and are for child processes too. By default a thread that waits for others keeps
-# its core busy, so that two notebooks on two cores take ten times as long as one; and the course's numbers are a
-# processor's, also where there is a GPU.
+# These are read when an engine loads, and are for child processes too. By default a thread that waits for others keeps
+# its core busy, so that two notebooks on two cores take ten times as long as one (NumPy's threads know no other way, so
+# it gets one); and the course's numbers are a processor's, also where there is a GPU.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+if "OPENBLAS_NUM_THREADS" not in os.environ:
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # for what loads from now on, as SciPy's copy
+    ThreadpoolController().select(internal_api="openblas").limit(limits=1)  # for what is loaded already, as NumPy's
 
 
 def load_keras(threads=THREADS):

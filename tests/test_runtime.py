@@ -16,7 +16,7 @@ from course_utils.runtime import THREADS, load_keras, load_torch, load_transform
 
 def run_python(code, **environment):
     """Run code in a fresh interpreter, without the variables that conftest.py sets."""
-    unset = ("COURSE_PROFILE", "HF_HUB_OFFLINE", "KERAS_BACKEND", "OMP_WAIT_POLICY")
+    unset = ("COURSE_PROFILE", "HF_HUB_OFFLINE", "KERAS_BACKEND", "OMP_WAIT_POLICY", "OPENBLAS_NUM_THREADS")
     unset += ("CUDA_VISIBLE_DEVICES", "TF_CPP_MIN_LOG_LEVEL", "TOKENIZERS_PARALLELISM")
     kept = {name: value for name, value in os.environ.items() if name not in unset}
     command = [sys.executable, "-W", "error", "-c", code]
@@ -44,6 +44,14 @@ print(json.dumps({
     "quiet": transformers.logging.get_verbosity() == transformers.logging.ERROR,
 }))
 """
+
+
+@pytest.mark.parametrize(("asked", "threads"), [({}, {1}), ({"OPENBLAS_NUM_THREADS": "2"}, {THREADS})])
+def test_numpy_and_scipy_take_one_thread_unless_asked(asked, threads):
+    code = "import numpy, course_utils, scipy.linalg\nfrom threadpoolctl import threadpool_info\n"
+    code += "print({pool['num_threads'] for pool in threadpool_info() if pool['internal_api'] == 'openblas'})"
+    result = run_python(code, **asked)
+    assert (result.stdout.strip(), result.stderr) == (str(threads), "")
 
 
 def test_a_fresh_process_loads_in_order_with_few_threads_and_quietly():
