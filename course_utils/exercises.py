@@ -141,13 +141,12 @@ def _record(exercise, name, reason, verdict):
 
 
 def _count(exercise, name, reason, source):
-    """Count the different answers that were checked, and return the line that says how many."""
-    tries = exercise.tries
-    if source is not None and reason != UNWRITTEN and not any(answers.same_code(source, old) for old in tries):
-        tries.append(source)
-    if reason in (None, UNWRITTEN) or len(tries) < 2:
+    """Count the different answers that were not right, and return the line that says how many."""
+    if source is None or reason in (None, UNWRITTEN):
         return []
-    return [f'Answer {len(tries)}. hint("{name}") helps a step further.']
+    if not any(answers.same_code(source, old) for old in exercise.tries):
+        exercise.tries.append(source)
+    return [f'Try {len(exercise.tries)}. For help, run hint("{name}") in a new cell.']
 
 
 def _show_box(mark, label, reason, notes):
@@ -275,7 +274,10 @@ def first_failure(candidate, tests):
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # the contract of an exercise: the learner's error is shown, not raised
-            return f"raised {type(error).__name__}: {one_line(error)}"
+            told = one_line(error)
+            if "boolean subtract" in told:  # NumPy itself recommends what gives other numbers
+                return "NumPy does not subtract truth values: first make them 1 and 0, with .astype(int)"
+            return f"raised {type(error).__name__}: {told}"
         if isinstance(outcome, str):
             return one_line(outcome) or "a test did not pass"
         if not isinstance(outcome, bool | np.bool_) or not outcome:

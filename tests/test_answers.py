@@ -94,7 +94,7 @@ def test_from_stub_to_right(start):
     run(STUB)
     assert run(CHECK) == "Not yet: rotate - not written yet"
     run(WRONG)
-    assert run(CHECK) == "Not yet: rotate - turned the wrong way round"
+    assert run(CHECK).splitlines()[0] == "Not yet: rotate - turned the wrong way round"
     run(RIGHT)
     assert run(CHECK) == "Right: rotate"
 
@@ -147,11 +147,14 @@ def test_a_cell_is_known_again_without_its_comment(start):
 def test_only_a_changed_answer_is_a_new_try(start):
     run = start()
     run(WRONG)
-    assert "Answer" not in run(CHECK) + run(CHECK)
+    first = run(CHECK)
+    assert first.endswith('Try 1. For help, run hint("rotate") in a new cell.') and run(CHECK) == first
     run(WRONG.replace("return", "# a remark\n    return "))
-    assert "Answer" not in run(CHECK)
+    assert run(CHECK) == first
+    run(RIGHT)
+    assert run(CHECK) == "Right: rotate"
     run(WRONG.replace("items[:1]", "items[:2]"))
-    assert run(CHECK).endswith('Answer 2. hint("rotate") helps a step further.')
+    assert run(CHECK).endswith('Try 2. For help, run hint("rotate") in a new cell.')
 
 
 @pytest.mark.parametrize("body", ["...", "pass", "raise NotImplementedError", "'''Docstring.'''\n    ..."])
@@ -182,10 +185,10 @@ def test_plain_python_needs_no_notebook(course, capsys):
 def test_the_box_says_the_same_and_can_be_read(monkeypatch):
     boxes = []
     monkeypatch.setattr(answers, "show", lambda text, html: boxes.append((text, html)))
-    exercises._show_box(exercises.NOT_YET, "turn <it>", "found 1 & 2", ["Answer 2."])
+    exercises._show_box(exercises.NOT_YET, "turn <it>", "found 1 & 2", ["Try 2."])
     ((text, shown),) = boxes
-    assert text == "Not yet: turn <it> - found 1 & 2\nAnswer 2."
-    assert "✎ Not yet" in shown and "turn &lt;it&gt;" in shown and "found 1 &amp; 2" in shown and "Answer 2." in shown
+    assert text == "Not yet: turn <it> - found 1 & 2\nTry 2."
+    assert "✎ Not yet" in shown and "turn &lt;it&gt;" in shown and "found 1 &amp; 2" in shown and "Try 2." in shown
     for _, colour in exercises.MARKS.values():  # black words on them; each stands out as a border, light or dark
         light = luminance(colour)
         assert (light + 0.05) / 0.05 >= 4.5
