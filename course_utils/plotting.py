@@ -297,7 +297,7 @@ def plot_reliability(probabilities, labels, title, bins=10):
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
         top.plot([0, 1], [0, 1], "--", color="black", label="perfect calibration")
         top.plot(confidence, accuracy, "o-", color=COLOURS[0], label="model")
-        top.vlines(confidence, confidence, accuracy, color=COLOURS[1], linewidth=2)
+        top.vlines(confidence, confidence, accuracy, color=COLOURS[1], linewidth=2, label="gap")
         top.set(ylabel="accuracy", xlim=(0, 1.03), ylim=(-0.03, 1.03))
         top.legend()
         edges = np.linspace(0, 1, bins + 1)
