@@ -20,9 +20,9 @@ __all__ = [
 
 
 def check_count(name, value, least=1, most=None):
-    """Return a whole number from `least` to `most` (a tensor is taken as it is); otherwise raise ValueError."""
+    """Return a whole number from `least` to `most`; otherwise raise ValueError."""
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if hasattr(value, "graph") or (whole and least <= value and (most is None or value <= most)):
+    if whole and least <= value and (most is None or value <= most):
         return value
     bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
     raise ValueError(f"{name}: found {reprlib.repr(value)}, expected a whole number {bounds}.")

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.answers import show
+from course_utils.fitting import mean_interval
 
-__all__ = ["KINDS", "Finding", "Settled", "claim", "expect_error", "finding", "load_claims", "read_box"]
+__all__ = ["KINDS", "Finding", "Settled", "claim", "expect_error", "finding", "load_claims", "mean_finding", "read_box"]
 
 # Kind of verdict to its text (a divided one names where), its symbol, and its colour (Okabe and Ito's colour-blind safe
 # palette; black reads well on all of them).
@@ -142,6 +143,12 @@ def finding(text, value, relation, bound, *, where, interval=None, form="{:,.3g}
         shown += f" ({sign}{form.format(low)} to {sign}{form.format(high)})"
     shown += f", needed {_SIGNS.get(relation, relation)} " + " to ".join(map(form.format, bounds))
     return Finding(where, f"{where}: {text}: {shown}", supports)
+
+
+def mean_finding(text, values, relation, bound, where, *, form="{:.1f}", varies=True):
+    """Hold the mean of independent numbers (n,) against a bound, with its 95 % t interval; else as `finding`."""
+    value, interval = mean_interval(values)
+    return finding(text, value, relation, bound, where=where, interval=interval, form=form, varies=varies)
 
 
 def claim(id, findings, *, scope=None, reading=None, instead=None, source=None):

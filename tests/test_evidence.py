@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from course_utils import evidence
-from course_utils.evidence import KINDS, claim, expect_error, finding, load_claims, read_box
+from course_utils.evidence import KINDS, claim, expect_error, finding, load_claims, mean_finding, read_box
 
 SANITISER = r" *≈[^\s<|]+ *"  # what the notebook tests mask
 
@@ -33,6 +34,13 @@ def measured(supports=True, where="digits", **changes):
 
 def settle(*findings, id="4.1", **changes):
     return claim(id, findings or [measured()], **{"scope": "one network, 5 seeds", "instead": "it stops"} | changes)
+
+
+@given(st.lists(st.floats(-100, 100), min_size=3, max_size=20).filter(lambda values: np.ptp(values) > 1e-3))
+def test_the_finding_on_a_mean_has_the_interval_of_a_t_test(values):
+    found = mean_finding("points gained", np.array(values), ">", 0, "digits", form="{:.17g}")
+    low, high = stats.ttest_1samp(values, 0).confidence_interval()
+    assert found.supports == (None if low <= 0 <= high else low > 0)
 
 
 # --- the list of claims ---------------------------------------------------------------------------------------------
