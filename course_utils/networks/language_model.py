@@ -5,11 +5,13 @@ the rows before it and what a feed-forward network makes of it; the last state s
 In shapes, b counts texts, n their tokens, m the tokens that can be attended to; a matrix is (numbers in, numbers out).
 """
 
+import reprlib
 from dataclasses import dataclass
 
 import numpy as np
 
-from course_utils.checks import check_array, check_count, check_range, check_seed, check_texts
+from course_utils.checks import check_count, check_range, check_seed, check_texts
+from course_utils.networks.chat_tokenizer import check_tokens
 
 __all__ = [
     "Config",
@@ -68,10 +70,10 @@ def rms_norm(x, scale, epsilon):
 
 
 def rotate(x, positions, theta):
-    """Turn the numbers i and i + d_head / 2 of each row of x (b, heads, n, d_head) by its position (b, n) times an angle.
+    """Turn the numbers i and i + d_head / 2 of each row of x (b, heads, n, d_head) by an angle times its position.
 
-    The angle is theta ** (-2 i / d_head). So the product of a query and a key depends on their distance alone, not on
-    where they stand (Su et al., 2021, arXiv:2104.09864).
+    Positions are (b, n), the angle is theta ** (-2 i / d_head): so the product of a query and a key depends on their
+    distance alone, not on where they stand (Su et al., 2021, arXiv:2104.09864).
     """
     half = x.shape[-1] // 2
     angles = positions[:, None, :, None] * theta ** (-np.arange(half) / half)
@@ -107,7 +109,7 @@ def silu(x):
 
 def choose(logits, temperature, top_k, top_p, random):
     """Choose a token number for each row of logits (b, vocabulary); settings are those of `LanguageModel.generate`."""
-    if temperature == 0:
+    if temperature < 1e-6:
         return logits.argmax(axis=-1)
     order = np.argsort(-logits, axis=-1)[:, :top_k]
     chances = softmax(np.take_along_axis(logits, order, axis=-1).astype(float) / temperature)
@@ -189,26 +191,34 @@ class LanguageModel:
         -------
         float32 array of shape (n, vocabulary) or (b, n, vocabulary)
         """
-        rows, counted = self._check(ids, counted)
+        rows, counted = check_tokens(ids, counted, self.config)
         states = self.states(rows, counted).reshape(-1, self.config.d_model)
         return (states @ self.head).reshape(*np.shape(ids), -1)
 
-    def next_tokens(self, ids, counted=None, max_new_tokens=32, temperature=0.0, top_k=None, top_p=1.0, seed=0):
-        """Yield an array (b) of token numbers, one for each row of ids (b, n), again and again.
+    def next_tokens(self, ids, counted=None, max_new_tokens=64, temperature=0.0, top_k=None, top_p=1.0, seed=0):
+        """Return an iterator over arrays (b): the new token numbers, one for each row of ids (b, n), again and again.
 
         Shorter rows are padded on the left, where `counted` is 0. Settings are those of `generate`.
         """
-        rows, counted = self._check(ids, counted, max_new_tokens)
-        sizes, (b, n), random = self.config, rows.shape, np.random.default_rng(seed)
+        check_count("max_new_tokens", max_new_tokens)
+        rows, counted = check_tokens(ids, counted, self.config, max_new_tokens)
+        temperature, top_p = check_range("temperature", temperature, 0, 100), check_range("top_p", top_p, 0, 1)
+        top_k = None if top_k is None else check_count("top_k", top_k)
+        random = np.random.default_rng(check_seed(seed))
+        return self._write(
+            rows, counted, max_new_tokens, lambda logits: choose(logits, temperature, top_k, top_p, random)
+        )
+
+    def _write(self, rows, counted, max_new_tokens, choose):
+        sizes, (b, n) = self.config, rows.shape
         room = (b, sizes.key_value_heads, n + max_new_tokens, sizes.d_head)
         cache = [(np.zeros(room, np.float32), np.zeros(room, np.float32)) for _ in self.layers]
         for _ in range(max_new_tokens):
-            logits = self.states(rows, counted, cache)[:, -1] @ self.head
-            tokens = choose(logits, temperature, top_k, top_p, random)
+            tokens = choose(self.states(rows, counted, cache)[:, -1] @ self.head)
             yield tokens
             rows, counted = tokens[:, None], np.concatenate([counted, np.ones((b, 1), int)], axis=1)
 
-    def generate(self, prompt, max_new_tokens=64, temperature=0.0, top_k=None, top_p=1.0, seed=0, stop=()):
+    def generate(self, prompt, max_new_tokens=64, temperature=0.0, top_k=None, top_p=1.0, seed=0, stop=None):
         """Write on from a prompt; return an iterator over the pieces of text, each as soon as it is certain.
 
         Parameters
@@ -223,37 +233,17 @@ class LanguageModel:
             Draw from the k likeliest tokens, of these from the fewest that have the probability p.
         seed : int
             Where the draws begin.
-        stop : sequence of str
+        stop : sequence of str, optional
             The text ends before the first of these.
         """
         ids = self.encode(prompt) if isinstance(prompt, str) else prompt
-        rows, _ = self._check([ids], None, check_count("max_new_tokens", max_new_tokens))
-        temperature, top_p = check_range("temperature", temperature, 0, 100), check_range("top_p", top_p, 0, 1)
-        top_k = None if top_k is None else check_count("top_k", top_k)
-        stop = check_texts("stop", stop) if stop else []
-        tokens = self.next_tokens(rows, None, max_new_tokens, temperature, top_k, top_p, check_seed(seed))
-        return self._pieces((int(token) for (token,) in tokens), stop)
-
-    def _pieces(self, tokens, stop):
-        """Yield what of the tokens' text is certain: no half of a character, nothing that may begin a `stop`."""
-        found, given, text = [], 0, ""
-        for token in tokens:
-            if token in self.tokenizer.ends:
-                break
-            found.append(token)
-            text = self.decode(found)
-            ends = [text.find(end) for end in stop if end in text]
-            certain = min(ends, default=len(text.rstrip("\ufffd")))
-            if not ends:
-                begun = [k for end in stop for k in range(1, len(end)) if text[:certain].endswith(end[:k])]
-                certain -= max(begun, default=0)
-            if certain > given:
-                yield text[given:certain]
-                given = certain
-            if ends:
-                return
-        if text[given:]:
-            yield text[given:]
+        if np.ndim(ids) != 1 or len(ids) == 0:
+            raise ValueError(f"prompt: found {reprlib.repr(prompt)}, expected a text, or token numbers, at least one.")
+        stop = check_texts("stop", stop) if stop is not None else []
+        if "" in stop:
+            raise ValueError("stop: found an empty text, which ends everything. Leave it out.")
+        tokens = self.next_tokens([ids], None, max_new_tokens, temperature, top_k, top_p, seed)
+        return self.tokenizer.stream((int(token) for (token,) in tokens), stop)
 
     def chat(self, messages, **settings):
         """Answer a conversation, in the form that the model was tuned on; return pieces of text as `generate` does.
@@ -262,25 +252,3 @@ class LanguageModel:
         those of `generate`.
         """
         return self.generate(self.tokenizer.encode_chat(messages), **settings)
-
-    def _check(self, ids, counted, more=0):
-        """Return ids and `counted` as arrays (b, n), once they are known to fit the model with `more` tokens."""
-        rows = check_array("ids", ids)
-        if rows.ndim not in (1, 2) or rows.size == 0 or rows.dtype.kind not in "iu":
-            raise ValueError(f"ids: found {rows.dtype} of shape {rows.shape}, expected integers (n,) or (b, n), n ≥ 1.")
-        rows, sizes = np.atleast_2d(rows), self.config
-        if rows.min() < 0 or rows.max() >= sizes.vocabulary:
-            raise ValueError(f"ids: found {rows.min()} to {rows.max()}, expected 0 to {sizes.vocabulary - 1}.")
-        if rows.shape[1] + more > sizes.context:
-            raise ValueError(
-                f"ids: found {rows.shape[1]} tokens and room for {more} new ones, but the model reads at most "
-                f"{sizes.context}. Give a shorter text, or ask for fewer new tokens."
-            )
-        if counted is None:
-            return rows, np.ones(rows.shape, int)
-        counted = check_array("counted", counted)
-        if counted.shape != np.shape(ids) or not np.isin(counted, (0, 1)).all():
-            raise ValueError(
-                f"counted: found shape {counted.shape}, expected zeros and ones, {np.shape(ids)} like ids."
-            )
-        return rows, counted.reshape(rows.shape).astype(int)
