@@ -130,7 +130,7 @@ def read_gguf(file, name, source, licence):
     fields, family = head.fields, _check_family(file, head.fields.get("general.architecture"))
     sizes = {key.removeprefix(f"{family}."): value for key, value in fields.items() if key.startswith(f"{family}.")}
     heads, width = sizes.get("attention.head_count"), sizes.get("embedding_length")
-    d_head = sizes.get("attention.key_length", width // heads if isinstance(heads, int) and heads > 0 else None)
+    d_head = sizes.get("attention.key_length", _share(width, heads))
     refuse = {key: sizes.get(key) for key in ("attention.sliding_window", "expert_count", "rope.scaling.factor")}
     refuse["rope.scaling.type"] = _unless(sizes.get("rope.scaling.type"), "none")
     for key in ("attention.value_length", "rope.dimension_count"):
@@ -207,7 +207,7 @@ def read_folder(folder, name, source, licence):
     refuse["partial_rotary_factor"] = _unless(rope.get("partial_rotary_factor"), 1)
     _refuse_what_is_new(file, refuse)
     heads, width = values.get("num_attention_heads"), values.get("hidden_size")
-    d_head = values.get("head_dim") or (width // heads if isinstance(heads, int) and heads > 0 else None)
+    d_head = values.get("head_dim") or _share(width, heads)
     config = _describe(
         file,
         vocabulary=values.get("vocab_size"),
@@ -277,6 +277,10 @@ def _check_family(file, family):
     if family not in FAMILY:
         raise WeightsError(f"path: {file} holds the architecture {family!r}; this course reads {', '.join(FAMILY)}.")
     return family
+
+
+def _share(width, heads):
+    return width // heads if isinstance(width, int) and isinstance(heads, int) and heads else None
 
 
 def _unless(value, plain):
