@@ -178,7 +178,7 @@ def read_gguf(file, name, source, licence):
         if family == "llama" and ours in ("query", "key", "query_bias", "key_bias"):
             # GGUF writes the two numbers that turn together side by side; ours are d_head / 2 apart
             array = array.reshape(-1, config.d_head // 2, 2, *shape[1:]).swapaxes(1, 2).reshape(shape)
-        return array
+        return np.require(array, requirements="W")  # a copy of what still lies in the file
 
     stored = {key: shape for key, (shape, _, _) in head.tensors.items()}
     arrays = _read_tensors(file, config, family, stored, read, 0, "blk.{}.{}", "output.weight" not in stored)
