@@ -5,8 +5,8 @@
 NumPy and transformers compute with the same float32 weights and take turns at going first; llama.cpp reads the
 4-bit file as it is. All have as many threads. A ratio is NumPy's tokens per second divided by the other's, the median
 over the repeats, with the lowest and highest. The greedy tokens of NumPy and transformers must be the same, or the
-script stops. The share of the machine's read bandwidth is the weights' bytes times NumPy's tokens per second at batch 1,
-divided by the bytes per second of the best of five sums over 1 GB with as many threads. At the end: one matrix times
+script stops. The share of the read bandwidth is the weights' bytes times NumPy's tokens per second at batch 1, divided
+by the bytes per second of the best of five sums over 1 GB with as many threads. At the end: one matrix times
 one row, from float32 and from 8-bit numbers with a scale for each column.
 """
 
