@@ -114,8 +114,8 @@ def choose(logits, temperature, top_k, top_p, random):
     order = np.argsort(-logits, axis=-1)[:, :top_k]
     chances = softmax(np.take_along_axis(logits, order, axis=-1).astype(float) / temperature)
     chances[:, 1:][chances.cumsum(axis=-1)[:, :-1] >= top_p] = 0  # those before have the probability already
-    drawn = random.random((len(logits), 1)) * chances.sum(axis=-1, keepdims=True)
-    place = (chances.cumsum(axis=-1) <= drawn).sum(axis=-1, keepdims=True)
+    sums = chances.cumsum(axis=-1)
+    place = (sums <= random.random((len(logits), 1)) * sums[:, -1:]).sum(axis=-1, keepdims=True)
     return np.take_along_axis(order, place, axis=-1)[:, 0]
 
 
@@ -172,9 +172,8 @@ class LanguageModel:
         positions = np.maximum(counted.cumsum(axis=1) - 1, 0)[:, -n:]
         mask = causal_mask(n, m) & counted[:, None, :].astype(bool)
         x = self.embedding[ids.reshape(-1)]
-        for place, layer in enumerate(self.layers):
-            past = None if cache is None else [part[:, :, :m] for part in cache[place]]
-            x = self.block(x, layer, positions, mask, past)
+        for layer, past in zip(self.layers, cache or [None] * len(self.layers), strict=True):
+            x = self.block(x, layer, positions, mask, past and [part[:, :, :m] for part in past])
         return rms_norm(x, self.final_norm, self.config.epsilon).reshape(b, n, -1)
 
     def logits(self, ids, counted=None):
@@ -192,8 +191,7 @@ class LanguageModel:
         float32 array of shape (n, vocabulary) or (b, n, vocabulary)
         """
         rows, counted = check_tokens(ids, counted, self.config)
-        states = self.states(rows, counted).reshape(-1, self.config.d_model)
-        return (states @ self.head).reshape(*np.shape(ids), -1)
+        return (self.states(rows, counted).reshape(-1, self.config.d_model) @ self.head).reshape(*np.shape(ids), -1)
 
     def next_tokens(self, ids, counted=None, max_new_tokens=64, temperature=0.0, top_k=None, top_p=1.0, seed=0):
         """Return an iterator over arrays (b): the new token numbers, one for each row of ids (b, n), again and again.
@@ -205,16 +203,14 @@ class LanguageModel:
         temperature, top_p = check_range("temperature", temperature, 0, 100), check_range("top_p", top_p, 0, 1)
         top_k = None if top_k is None else check_count("top_k", top_k)
         random = np.random.default_rng(check_seed(seed))
-        return self._write(
-            rows, counted, max_new_tokens, lambda logits: choose(logits, temperature, top_k, top_p, random)
-        )
+        return self._write(rows, counted, max_new_tokens, (temperature, top_k, top_p, random))
 
-    def _write(self, rows, counted, max_new_tokens, choose):
+    def _write(self, rows, counted, max_new_tokens, settings):
         sizes, (b, n) = self.config, rows.shape
         room = (b, sizes.key_value_heads, n + max_new_tokens, sizes.d_head)
         cache = [(np.zeros(room, np.float32), np.zeros(room, np.float32)) for _ in self.layers]
         for _ in range(max_new_tokens):
-            tokens = choose(self.states(rows, counted, cache)[:, -1] @ self.head)
+            tokens = choose(self.states(rows, counted, cache)[:, -1] @ self.head, *settings)
             yield tokens
             rows, counted = tokens[:, None], np.concatenate([counted, np.ones((b, 1), int)], axis=1)
 
