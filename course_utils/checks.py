@@ -13,6 +13,7 @@ __all__ = [
     "check_count",
     "check_numbers",
     "check_path",
+    "check_range",
     "check_seed",
     "check_texts",
     "is_number",
@@ -36,6 +37,13 @@ def check_seed(seed):
 def is_number(value):
     """Say whether a value is one real number; True, False and text are none."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def check_range(name, value, least, most):
+    """Return a number from `least` to `most` as float; anything else, NaN too, raises ValueError."""
+    if is_number(value) and least <= value <= most:
+        return float(value)
+    raise ValueError(f"{name}: found {reprlib.repr(value)}, expected a number from {least} to {most}.")
 
 
 def check_array(name, values):

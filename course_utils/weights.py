@@ -60,6 +60,11 @@ class WeightFile:
     parameters: int = 0
 
     @property
+    def left_out(self):
+        """Tell whether its package, which a step of its own installs, was left out: one may."""
+        return "--no-deps" in self.install and importlib.util.find_spec(self.package) is None
+
+    @property
     def repair(self):
         """Return the command that brings the file back, whatever lies in its place."""
         return self.install if self.package is None else f"{self.install} --force-reinstall"

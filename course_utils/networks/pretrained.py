@@ -4,11 +4,12 @@ from course_utils.checks import check_path
 from course_utils.memory import CLOSE, say_memory
 from course_utils.networks.efficientnet import load_efficientnet_lite0
 from course_utils.networks.image_classifier import ImageClassifier
+from course_utils.networks.language_model_files import read_folder, read_gguf
 from course_utils.networks.translator import Translator
 from course_utils.runtime import current_profile, load_keras
 from course_utils.weights import WEIGHTS, WeightsError, fetch, verified_path
 
-__all__ = ["load_image_classifier", "load_translator"]
+__all__ = ["load_image_classifier", "load_language_model", "load_translator"]
 
 VGG16_URL = "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
 VGG16_URL += "vgg16_weights_tf_dim_ordering_tf_kernels.h5"
@@ -66,6 +67,39 @@ def load_translator(folder=None):
         return Translator.from_hub(T5_BASE, TARGETS[profile], "T5-base", source, "Apache-2.0")
     weights, file = WEIGHTS["mini_t5"], verified_path("mini_t5")
     return Translator.from_folder(file.parent, TARGETS[profile], "mini-T5", weights.source, weights.licence)
+
+
+@say_memory("load the language model", CLOSE)
+def load_language_model(path=None):
+    """Load a chat model of the Llama family, in float32.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        A GGUF file, or a folder in Hugging Face's format, of the architecture llama, qwen2 or qwen3. Neither its
+        checksum nor its licence is known to the course.
+
+    Returns
+    -------
+    course_utils.networks.language_model.LanguageModel
+        Without a path: SmolLM2-135M-Instruct, 134,515,008 parameters (Ben Allal et al., 2025, arXiv:2502.02737), from
+        weights that were rounded to 4 bits.
+
+    Raises
+    ------
+    ValueError
+        When `path` is no path.
+    WeightsError
+        When a file is missing, damaged, or of a kind that the course does not compute; the message names it.
+    """
+    if path is None:
+        weights = WEIGHTS["smollm2"]
+        return read_gguf(verified_path("smollm2"), "SmolLM2-135M-Instruct", weights.source, weights.licence)
+    path = check_path("path", path)
+    if not path.exists():
+        raise WeightsError(f"path: there is no file or folder {path}. Check it, or leave it out to use SmolLM2.")
+    source = f"a language model of {path.name}: origin and checksum not known"
+    return (read_folder if path.is_dir() else read_gguf)(path, path.resolve().stem, source, "not known")
 
 
 def _scale_efficientnet(images):
