@@ -142,6 +142,15 @@ WEIGHTS = {
             "CC BY 4.0, trained on numbers in words; belongs to mini-T5, see there",
             "a low-rank correction of mini-T5 that writes numbers in words, trained by experiments/adapt_mini_t5.py",
         ),
+        _own(
+            "digit_diffusion",
+            "digit_diffusion/model.safetensors",
+            "f75e4a56c04efe318b02df1828f563d45b2ba0befbac3fdc53c924574eb7713d",
+            1_739_516,
+            433_089,
+            "CC BY-SA 3.0, as the digits of MNIST (Yann LeCun and Corinna Cortes) that it was trained on",
+            "a diffusion model of digits, trained by experiments/train_digit_diffusion.py",
+        ),
         _whisper(
             "whisper_tiny_en",
             "model.bin",
