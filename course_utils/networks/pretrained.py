@@ -2,14 +2,15 @@
 
 from course_utils.checks import check_path
 from course_utils.memory import CLOSE, say_memory
+from course_utils.networks.diffusion import build_digit_unet
 from course_utils.networks.efficientnet import load_efficientnet_lite0
 from course_utils.networks.image_classifier import ImageClassifier
 from course_utils.networks.language_model_files import read_folder, read_gguf
 from course_utils.networks.translator import Translator
 from course_utils.runtime import current_profile, load_keras
-from course_utils.weights import WEIGHTS, WeightsError, fetch, verified_path
+from course_utils.weights import WEIGHTS, WeightsError, fetch, verified_bytes, verified_path
 
-__all__ = ["load_image_classifier", "load_language_model", "load_translator"]
+__all__ = ["load_digit_diffusion", "load_image_classifier", "load_language_model", "load_translator"]
 
 VGG16_URL = "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
 VGG16_URL += "vgg16_weights_tf_dim_ordering_tf_kernels.h5"
@@ -67,6 +68,35 @@ def load_translator(folder=None):
         return Translator.from_hub(T5_BASE, TARGETS[profile], "T5-base", source, "Apache-2.0")
     weights, file = WEIGHTS["mini_t5"], verified_path("mini_t5")
     return Translator.from_folder(file.parent, TARGETS[profile], "mini-T5", weights.source, weights.licence)
+
+
+@say_memory("load the diffusion model", CLOSE)
+def load_digit_diffusion(path=None):
+    """Load the diffusion model of digits, trained on the course's 4,000 training digits, in either profile.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        A copy of its weight file, or a folder that holds one, to use instead.
+
+    Returns
+    -------
+    keras.Model
+        What `course_utils.networks.diffusion.build_digit_unet` builds, 433,089 parameters.
+
+    Raises
+    ------
+    ValueError
+        When `path` is no path.
+    WeightsError
+        When weights are missing or damaged.
+    """
+    from safetensors.numpy import load
+
+    content = verified_bytes("digit_diffusion", None if path is None else check_path("path", path))
+    model, weights = build_digit_unet(), load(content)
+    model.set_weights([weights[name] for name in sorted(weights)])  # the names begin with their place
+    return model
 
 
 @say_memory("load the language model", CLOSE)
