@@ -26,9 +26,11 @@ def add_noise(images, noise, angles):
 
 def velocity_loss(network, images, labels, noise, angles):
     """Return the mean squared error of the velocity; it is the error of the noise plus that of the clean image."""
+    ops = load_keras().ops
+    angles, labels = ops.convert_to_tensor(angles), ops.convert_to_tensor(labels)
     noisy = add_noise(images, noise, angles)
     velocity = add_noise(images, noise, angles + math.pi / 2)  # the derivative: cos(a) noise - sin(a) image
-    return load_keras().ops.mean((network([noisy, angles, labels]) - velocity) ** 2)
+    return ops.mean((network([noisy, angles, labels]) - velocity) ** 2)
 
 
 def draw_digits(network, labels, steps=40, seed=0):
