@@ -22,10 +22,7 @@ def ask_torch():
 
 
 def ask_tensorflow():
-    load_keras().ops.ones((NONE // 10**8, 10**8))  # tries for ten seconds
-
-
-def ask_tensorflow_in_vain():
+    """Raise what TensorFlow raises itself after it has tried for ten seconds."""
     load_keras()
     from tensorflow.errors import ResourceExhaustedError
 
@@ -51,7 +48,7 @@ def test_other_errors_pass():
 
 def test_loading_says_memory(monkeypatch, tmp_path):
     monkeypatch.delenv("COURSE_PROFILE", raising=False)
-    monkeypatch.setattr(pretrained, "load_efficientnet_lite0", ask_tensorflow_in_vain)
+    monkeypatch.setattr(pretrained, "load_efficientnet_lite0", ask_tensorflow)
     with pytest.raises(MemoryError, match="not enough memory to load the image classifier. Shut down other notebooks"):
         pretrained.load_image_classifier()
     monkeypatch.setattr(Translator, "from_folder", lambda *asked, **named: ask_torch())
@@ -77,6 +74,6 @@ def test_generating_says_memory(monkeypatch):
     from course_utils.networks.t5 import T5, T5Config
 
     model = T5(T5Config(vocab_size=20, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_decoder_layers=1, num_heads=2))
-    monkeypatch.setattr(model, "encode", lambda *asked: ask_tensorflow_in_vain())
+    monkeypatch.setattr(model, "encode", lambda *asked: ask_tensorflow())
     with pytest.raises(MemoryError, match="not enough memory to generate. Give fewer rows, fewer beams or fewer new"):
         model.generate([[3]])
