@@ -112,6 +112,7 @@ def test_a_folded_cell_shows_a_box_or_nothing(path):
         tags = {"hide-cell", "hide-input"} & set(cell.metadata.get("tags", []))
         assert cell.metadata.get("jupyter", {}).get("source_hidden", False) == bool(tags), cell.source
         assert "hide-cell" not in tags or not cell.outputs, cell.source
+        assert "hide-cell" not in tags or not cell.source.startswith("assert"), "the first line shows"
 
 
 def planned_minutes(path):
