@@ -19,23 +19,13 @@ from statistics import median
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from course_utils.networks.language_model_files import NAMES
 from course_utils.networks.pretrained import load_language_model
 from course_utils.runtime import THREADS, load_torch, load_transformers, progress
 from course_utils.weights import verified_path
 
 PROMPT = "Once upon a time, a river"
 NEW, PREFILL, BATCH = 48, 256, 8
-PARTS = {
-    "query": "self_attn.q_proj",
-    "key": "self_attn.k_proj",
-    "value": "self_attn.v_proj",
-    "output": "self_attn.o_proj",
-    "gate": "mlp.gate_proj",
-    "up": "mlp.up_proj",
-    "down": "mlp.down_proj",
-    "attention_norm": "input_layernorm",
-    "feed_forward_norm": "post_attention_layernorm",
-}
 
 
 def make_reference(model):
@@ -60,9 +50,10 @@ def make_reference(model):
         reference = transformers.LlamaForCausalLM(config)
     arrays = {"model.embed_tokens.weight": model.embedding, "model.norm.weight": model.final_norm}
     for index, layer in enumerate(model.layers):
-        for ours, theirs in PARTS.items():
-            # torch is given its own layout, rows of inputs: what it would have after loading a file
-            arrays[f"model.layers.{index}.{theirs}.weight"] = np.ascontiguousarray(getattr(layer, ours).T)
+        for ours, (_, theirs) in NAMES.items():
+            if isinstance(array := getattr(layer, ours), np.ndarray):
+                # torch is given its own layout, rows of inputs: what it would have after loading a file
+                arrays[f"model.layers.{index}.{theirs}"] = np.ascontiguousarray(array.T)
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     reference.load_state_dict(tensors, strict=False, assign=True)
     reference.tie_weights()

@@ -17,7 +17,7 @@ from course_utils.networks.chat_tokenizer import CUTS, ChatTokenizer, build_pair
 from course_utils.networks.language_model import Config, LanguageModel, Layer
 from course_utils.weights import WeightsError
 
-__all__ = ["read_folder", "read_gguf"]
+__all__ = ["NAMES", "read_folder", "read_gguf"]
 
 FAMILY = ("llama", "qwen2", "qwen3")
 # a layer's arrays: our name, GGUF's, Hugging Face's

@@ -1,5 +1,6 @@
 """The language model in NumPy gives transformers' numbers, llama.cpp's tokens, and errors that name what is wrong."""
 
+import importlib
 import json
 import os
 import random
@@ -17,6 +18,7 @@ from course_utils.networks.chat_tokenizer import ChatTokenizer, build_pairs
 from course_utils.networks.language_model import attend, causal_mask, choose, rms_norm, rotate
 from course_utils.networks.language_model_files import read_folder, read_gguf
 from course_utils.networks.pretrained import load_language_model
+from course_utils.notebooks import ROOT
 from course_utils.runtime import load_torch, load_transformers
 from course_utils.weights import WEIGHTS, WeightsError
 
@@ -114,36 +116,9 @@ def test_logits_equal_those_of_transformers(tmp_path_factory, drawn, lengths, on
 @pytest.fixture(scope="module")
 def reference(model):
     """SmolLM2 in transformers, whose weights are the model's own arrays: its reader of GGUF needs accelerate."""
-    torch, transformers = load_torch(), load_transformers()
-    sizes = model.config
-    with torch.device("meta"):
-        reference = transformers.LlamaForCausalLM(
-            transformers.LlamaConfig(
-                vocab_size=sizes.vocabulary,
-                hidden_size=sizes.d_model,
-                intermediate_size=sizes.d_hidden,
-                num_hidden_layers=sizes.layers,
-                num_attention_heads=sizes.heads,
-                num_key_value_heads=sizes.key_value_heads,
-                max_position_embeddings=sizes.context,
-                rms_norm_eps=sizes.epsilon,
-                rope_parameters={"rope_type": "default", "rope_theta": sizes.theta},
-                tie_word_embeddings=True,
-            )
-        )
-    arrays = {"model.embed_tokens.weight": model.embedding, "model.norm.weight": model.final_norm}
-    places = dict(query="self_attn.q_proj", key="self_attn.k_proj", value="self_attn.v_proj", output="self_attn.o_proj")
-    places |= dict(gate="mlp.gate_proj", up="mlp.up_proj", down="mlp.down_proj")
-    places |= dict(attention_norm="input_layernorm", feed_forward_norm="post_attention_layernorm")
-    for index, layer in enumerate(model.layers):
-        for ours, theirs in places.items():
-            arrays[f"model.layers.{index}.{theirs}.weight"] = getattr(layer, ours).T
-    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-    reference.load_state_dict(tensors, strict=False, assign=True)
-    reference.tie_weights()
-    rotary = type(reference.model.rotary_emb)(reference.config)  # its frequencies are no weights
-    reference.model.rotary_emb = rotary
-    return reference.eval()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "benchmarks"))
+        return importlib.import_module("language_model").make_reference(model)
 
 
 def test_smollm2_scores_and_writes_like_transformers(model, reference):
