@@ -24,6 +24,7 @@ __all__ = [
     "rotate",
     "silu",
     "softmax",
+    "turns",
 ]
 
 
@@ -62,6 +63,20 @@ class Layer:
     query_norm: np.ndarray | None = None  # (d_head)
     key_norm: np.ndarray | None = None  # (d_head)
 
+    def __post_init__(self):
+        """Lay side by side what reads the same rows: one product of matrices in place of two or three."""
+        self.query_key_value = np.concatenate([self.query, self.key, self.value], axis=1)
+        self.gate_up = np.concatenate([self.gate, self.up], axis=1)
+        wide, narrow, d_hidden = self.query.shape[1], self.key.shape[1], self.gate.shape[1]
+        self.query, self.key, self.value = np.split(self.query_key_value, [wide, wide + narrow], axis=1)
+        self.gate, self.up = np.split(self.gate_up, [d_hidden], axis=1)
+        biases = (self.query_bias, wide), (self.key_bias, narrow), (self.value_bias, narrow)
+        self.bias = np.concatenate([np.broadcast_to(np.float32(bias), size) for bias, size in biases])
+        self.norm = None  # (query and key heads, 1, d_head)
+        if self.query_norm is not None:
+            heads = [size // len(self.query_norm) for size in (wide, narrow)]
+            self.norm = np.repeat([self.query_norm, self.key_norm], heads, axis=0)[:, None]
+
 
 def rms_norm(x, scale, epsilon):
     """Divide each row of x (..., size) by its root mean square, and multiply it by a learned scale (size)."""
@@ -69,15 +84,18 @@ def rms_norm(x, scale, epsilon):
     return x * (scale / np.sqrt(mean_square + epsilon))
 
 
-def rotate(x, positions, theta):
-    """Turn the numbers i and i + d_head / 2 of each row of x (b, heads, n, d_head) by an angle times its position.
+def turns(positions, d_head, theta):
+    """Return cosine and sine (b, 1, n, d_head / 2), float32, of positions (b, n) times theta ** (-2 i / d_head)."""
+    angles = positions[:, None, :, None] * theta ** (-np.arange(0, d_head, 2) / d_head)
+    return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
 
-    Positions are (b, n), the angle is theta ** (-2 i / d_head): so the product of a query and a key depends on their
-    distance alone, not on where they stand (Su et al., 2021, arXiv:2104.09864).
+
+def rotate(x, cosine, sine):
+    """Turn the numbers i and i + d_head / 2 of each row of x (b, heads, n, d_head) by the angle of its position.
+
+    So the product of a query and a key depends on their distance alone (Su et al., 2021, arXiv:2104.09864).
     """
     half = x.shape[-1] // 2
-    angles = positions[:, None, :, None] * theta ** (-np.arange(half) / half)
-    cosine, sine = np.cos(angles).astype(x.dtype), np.sin(angles).astype(x.dtype)
     first, second = x[..., :half], x[..., half:]
     return np.concatenate([first * cosine - second * sine, second * cosine + first * sine], axis=-1)
 
@@ -90,15 +108,15 @@ def causal_mask(n, m):
 def softmax(scores):
     """Turn scores (..., m) into probabilities that sum to 1, along the last axis."""
     powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
+    powers /= powers.sum(axis=-1, keepdims=True)
+    return powers
 
 
 def attend(queries, keys, values, mask):
-    """Average the values (..., m, d_head) by how well keys (..., m, d_head) answer the queries (..., n, d_head).
-
-    `mask` (..., n, m) is True where a query may look.
+    """Average values (..., m, d_head) by how well keys (..., m, d_head) answer queries (..., n, d_head), where a mask
+    (..., n, m) is True.
     """
-    scores = queries @ keys.swapaxes(-1, -2) / np.float32(np.sqrt(queries.shape[-1]))
+    scores = queries / np.float32(np.sqrt(queries.shape[-1])) @ keys.swapaxes(-1, -2)
     return softmax(np.where(mask, scores, np.float32(-1e30))) @ values
 
 
@@ -139,56 +157,44 @@ class LanguageModel:
         """Return the text of token numbers."""
         return self.tokenizer.decode(ids)
 
-    def block(self, x, layer, positions, mask, past=None):
+    def block(self, x, layer, turn, mask, past=None):
         """Add to x (b * n, d_model) what attention finds, and then what the feed-forward network makes of it.
 
-        `positions` (b, n) count each text's tokens from 0; `mask` (b, n, m) is True where one may look at another.
+        `turn` is what `turns` makes of the positions; `mask` (b, n, m) is True where a token may look at another.
         `past` holds the keys and values (b, key_value_heads, m, d_head) of all m tokens; the new ones go to their end.
         """
-        sizes, (b, n) = self.config, positions.shape
-
-        def split(rows, norm=None):  # into heads: (b, heads, n, d_head)
-            rows = rows.reshape(b, n, -1, sizes.d_head)
-            return (rows if norm is None else rms_norm(rows, norm, sizes.epsilon)).swapaxes(1, 2)
-
-        normed = rms_norm(x, layer.attention_norm, sizes.epsilon)
-        queries = rotate(split(normed @ layer.query + layer.query_bias, layer.query_norm), positions, sizes.theta)
-        keys = rotate(split(normed @ layer.key + layer.key_bias, layer.key_norm), positions, sizes.theta)
-        values = split(normed @ layer.value + layer.value_bias)
+        sizes, (b, n, _) = self.config, mask.shape
+        heads, shared = sizes.heads, sizes.heads // sizes.key_value_heads  # so many heads of queries ask the same keys
+        rows = rms_norm(x, layer.attention_norm, sizes.epsilon) @ layer.query_key_value + layer.bias
+        rows = rows.reshape(b, n, -1, sizes.d_head).swapaxes(1, 2)  # (b, heads of all three, n, d_head)
+        asked, values = rows[:, : -sizes.key_value_heads], rows[:, -sizes.key_value_heads :]
+        if layer.norm is not None:
+            asked = rms_norm(asked, layer.norm, sizes.epsilon)
+        asked = rotate(asked, *turn)
+        queries, keys = asked[:, :heads], asked[:, heads:]
         if past is not None:
             past[0][:, :, -n:], past[1][:, :, -n:] = keys, values
             keys, values = past
-        shared = sizes.heads // sizes.key_value_heads  # so many heads of queries ask one head of keys and values
         grouped = queries.reshape(b, sizes.key_value_heads, shared * n, sizes.d_head)
-        found = attend(grouped, keys, values, np.tile(mask, (1, shared, 1))[:, None])
-        found = found.reshape(b, sizes.heads, n, sizes.d_head).swapaxes(1, 2).reshape(b * n, -1)
-        x = x + found @ layer.output
-        normed = rms_norm(x, layer.feed_forward_norm, sizes.epsilon)
-        return x + (silu(normed @ layer.gate) * (normed @ layer.up)) @ layer.down
+        found = attend(grouped, keys, values, np.concatenate([mask] * shared, axis=1)[:, None])
+        x = x + found.reshape(b, heads, n, -1).swapaxes(1, 2).reshape(b * n, -1) @ layer.output
+        both = rms_norm(x, layer.feed_forward_norm, sizes.epsilon) @ layer.gate_up
+        return x + (silu(both[:, : sizes.d_hidden]) * both[:, sizes.d_hidden :]) @ layer.down
 
     def states(self, ids, counted, cache=None):
         """Return the final states (b, n, d_model) of ids (b, n), the newest of the tokens that `counted` (b, m) has."""
         (b, n), m = ids.shape, counted.shape[1]
         positions = np.maximum(counted.cumsum(axis=1) - 1, 0)[:, -n:]
         mask = causal_mask(n, m) & counted[:, None, :].astype(bool)
-        x = self.embedding[ids.reshape(-1)]
+        x, turn = self.embedding[ids.reshape(-1)], turns(positions, self.config.d_head, self.config.theta)
         for layer, past in zip(self.layers, cache or [None] * len(self.layers), strict=True):
-            x = self.block(x, layer, positions, mask, past and [part[:, :, :m] for part in past])
+            x = self.block(x, layer, turn, mask, past and [part[:, :, :m] for part in past])
         return rms_norm(x, self.final_norm, self.config.epsilon).reshape(b, n, -1)
 
     def logits(self, ids, counted=None):
-        """Score every token of the vocabulary as the next one, after each of the given tokens.
+        """Score every token as the next one, after each of ids (n,) or (b, n): float32 (n or b, n, vocabulary).
 
-        Parameters
-        ----------
-        ids : integers, shape (n,) or (b, n)
-            From 1 token to as many as the model's context holds.
-        counted : zeros and ones of the same shape, optional
-            0 for padding, whose own scores mean nothing.
-
-        Returns
-        -------
-        float32 array of shape (n, vocabulary) or (b, n, vocabulary)
+        `counted`, zeros and ones of the same shape, is 0 for padding, whose own scores mean nothing.
         """
         rows, counted = check_tokens(ids, counted, self.config)
         return (self.states(rows, counted).reshape(-1, self.config.d_model) @ self.head).reshape(*np.shape(ids), -1)
@@ -215,22 +221,11 @@ class LanguageModel:
             rows, counted = tokens[:, None], np.concatenate([counted, np.ones((b, 1), int)], axis=1)
 
     def generate(self, prompt, max_new_tokens=64, temperature=0.0, top_k=None, top_p=1.0, seed=0, stop=None):
-        """Write on from a prompt; return an iterator over the pieces of text, each as soon as it is certain.
+        """Write on from a prompt (a text, or token numbers); return an iterator over the pieces of text, once certain.
 
-        Parameters
-        ----------
-        prompt : str or sequence of int
-            A text, or token numbers.
-        max_new_tokens : int
-            Where the text is cut. The model may end it before.
-        temperature : float
-            0 takes the likeliest token; else the logits are divided by it, and one is drawn.
-        top_k, top_p : int or None, float
-            Draw from the k likeliest tokens, of these from the fewest that have the probability p.
-        seed : int
-            Where the draws begin.
-        stop : sequence of str, optional
-            The text ends before the first of these.
+        At most `max_new_tokens` are written; the text ends before the first of the texts in `stop`, or where the model
+        ends it. Temperature 0 takes the likeliest token; else the logits are divided by it, and one is drawn, from the
+        `top_k` likeliest tokens (None: all), of these from the fewest that have the probability `top_p`.
         """
         ids = self.encode(prompt) if isinstance(prompt, str) else prompt
         if np.ndim(ids) != 1 or len(ids) == 0:

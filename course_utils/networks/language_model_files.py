@@ -353,7 +353,7 @@ def _read_tensors(file, config, family, stored, read, column, layer_name, tied):
             raise WeightsError(
                 f"path: {file}: {key}: found NaN, infinity or a weight beyond {LARGEST:,.0f}. Get a new copy."
             )
-        arrays[key] = array if ours in TOPS or array.ndim == 1 else np.ascontiguousarray(array.T)
+        arrays[key] = array if ours in TOPS else array.T
     layers = [
         Layer(**{ours: arrays[layer_name.format(index, NAMES[ours][column])] for ours in parts})
         for index in range(config.layers)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from course_utils import weights
 from course_utils.networks import pretrained
 from course_utils.networks.chat_tokenizer import ChatTokenizer, build_pairs
-from course_utils.networks.language_model import attend, causal_mask, choose, rms_norm, rotate
+from course_utils.networks.language_model import attend, causal_mask, choose, rms_norm, rotate, turns
 from course_utils.networks.language_model_files import read_folder, read_gguf
 from course_utils.networks.pretrained import load_language_model
 from course_utils.notebooks import ROOT
@@ -316,7 +316,7 @@ def test_the_formulas_on_toy_numbers():
         rms_norm(np.array([[3.0, 4.0]]), np.array([1.0, 2.0]), 0.0), [[0.8485, 2.2627]], atol=1e-4
     )
     np.testing.assert_allclose(
-        rotate(np.array([[[[1.0, 0.0]]]]), np.array([[1]]), 10_000.0)[0, 0, 0], np.array([0.5403, 0.8415]), atol=1e-4
+        rotate(np.array([[[[1.0, 0.0]]]]), *turns(np.array([[1]]), 2, 10_000.0))[0, 0, 0], [0.5403, 0.8415], atol=1e-4
     )
     values = np.array([[[1.0], [3.0]]])
     found = attend(np.zeros((1, 2, 2)), np.zeros((1, 2, 2)), values, causal_mask(2, 2))
