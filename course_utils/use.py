@@ -32,6 +32,8 @@ def resume(chapter):
         return
     namespace = dict(inspect.currentframe().f_back.f_globals)
     paths = {path.stem: path for path in answers.kept_files("*.py")}
+    if paths:
+        namespace = {**_given(stem), **namespace}
     still = []
     for name in (name for name in _exercises(stem) if name in paths and EXERCISES[name].verdict is None):
         try:
@@ -67,6 +69,17 @@ def _check_again(stem, name, path, namespace):
         answer = namespace[name]
         EXERCISES[name].verdict = Verdict(True, answer, source, tests, seconds_of(answer, tests), kept=True)
     return reason
+
+
+def _given(stem):
+    """Return what the chapter's solutions import and define, by name: a check calls it, and an answer may."""
+    path, namespace = NOTEBOOKS / "solutions" / f"{stem}.ipynb", {}
+    kinds = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef
+    cells = [cell for cell in read_notebook(path).cells if cell.cell_type == "code"]
+    bodies = [ast.parse(cell.source).body for cell in cells if "exercise-check" not in cell.metadata.get("tags", [])]
+    nodes = [node for body in bodies for node in body if isinstance(node, kinds)]
+    exec(compile(ast.Module(nodes, type_ignores=[]), str(path), "exec"), namespace)
+    return namespace
 
 
 def _exercises(stem):

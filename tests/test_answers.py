@@ -276,6 +276,17 @@ def test_what_was_right_yesterday_counts_today(start, learner):
     assert not kept.exists()
 
 
+def test_a_kept_answer_may_call_what_the_lesson_gives_and_other_exercises(start, course, learner):
+    path = course / "solutions" / "04_turning.ipynb"
+    solved = nbformat.read(path, 4)
+    solved.cells.append(code("def join(first, second):\n    return [*first, *second]"))
+    nbformat.write(solved, path)
+    folder = learner / "answers" / "04_turning"
+    folder.mkdir(parents=True)
+    (folder / "rotate.py").write_text(RIGHT.replace("items[-1:] + items[:-1]", "join(items[-1:], items[:-1])"))
+    assert start().first == "Your own, kept and still right: rotate."
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

@@ -1,6 +1,8 @@
 """Exercises that drive a lesson: every right answer runs it, a slow one does not hold it up, a wrong one is refused."""
 
 import re
+from importlib import import_module
+from pathlib import Path
 
 import nbclient
 import nbformat
@@ -18,81 +20,9 @@ CHAPTERS = [
 EXERCISES = [(stem, name) for stem in CHAPTERS for name in use._exercises(stem)]
 
 
-def interval(d="1.0 * right_a - right_b", h="1.96 * d.std() / len(d) ** 0.5", ends="d.mean() - h, d.mean() + h"):
-    """Return the body of a `paired_difference`, right by default."""
-    return f"d = {d}\nh = {h}\nreturn d.mean(), {ends}"
-
-
-def loop(progress="losses[e] < losses[best]", stop="e - best == patience", gives="e + 1, best + 1"):
-    """Return the body of an `early_stop`, right by default."""
-    return f"best = 0\nfor e in range(len(losses)):\n if {progress}:\n  best = e\n if {stop}:\n  break\nreturn {gives}"
-
-
-def softened(powers="probabilities ** (1 / temperature)", total="powers.sum(axis=1, keepdims=True)"):
-    """Return the body of a `soften`, right by default."""
-    return f"powers = {powers}\nreturn powers / {total}"
-
-
-# What people write: bodies of the function, with the parameters of the stub.
-WRONG = {
-    "paired_difference": [
-        interval(d="1.0 * right_b - right_a"),
-        interval(d="abs(1.0 * right_a - right_b)"),
-        interval(d="right_a - right_b"),
-        interval(d="100.0 * right_a - 100.0 * right_b"),
-        interval(h="d.std() / len(d) ** 0.5"),
-        interval(h="1.96 * d.std()"),
-        interval(h="1.96 * d.std() / len(d)"),
-        interval(h="1.96 * d.var() / len(d) ** 0.5"),
-        interval(h="1.96 * ((right_a.var() + right_b.var()) / len(d)) ** 0.5"),
-        interval(ends="d.mean() + h, d.mean() - h"),
-        "return right_a.mean() - right_b.mean()",
-        "return 0.1, 0.05842, 0.14158",
-    ],
-    "early_stop": [
-        loop(progress="losses[e] <= losses[best]"),
-        loop(progress="losses[e] < losses[e - 1]"),
-        loop(stop="e - best > patience"),
-        loop(stop="e - best == patience - 1"),
-        loop(stop="False"),
-        loop(gives="e, best"),
-        loop(gives="best + 1, e + 1"),
-        loop(gives="e + 1, losses[best]"),
-        loop(gives="e + 1, losses.index(min(losses)) + 1"),
-        "return 4, 2",
-    ],
-    "soften": [
-        softened(powers="probabilities**temperature"),
-        softened(powers="np.exp(probabilities / temperature)"),
-        softened(powers="probabilities / temperature"),
-        softened(total="1"),
-        softened(total="powers.sum()"),
-        softened(total="powers.sum(axis=0)"),
-        softened(total="powers.max(axis=1, keepdims=True)"),
-        "return probabilities",
-    ],
-}
-OTHER_FORMS = {
-    "paired_difference": [
-        interval(d="right_a.astype(int) - right_b", h="1.96 * d.std(ddof=1) / np.sqrt(d.size)"),
-        "d = [int(a) - int(b) for a, b in zip(right_a, right_b)]\nn = len(d)\nm = sum(d) / n\n"
-        "h = 1.96 * (sum((x - m) ** 2 for x in d) / n / n) ** 0.5\nreturn [m, m - h, m + h]",
-        "n = len(right_a)\nup, down = (right_a & ~right_b).sum(), (~right_a & right_b).sum()\nm = (up - down) / n\n"
-        "h = 1.96 * ((up + down) / n - m**2) ** 0.5 / n**0.5\nreturn np.array([m, m - h, m + h])",
-    ],
-    "early_stop": [
-        "best = bad = 0\nfor e, loss in enumerate(losses):\n if e == 0 or loss < losses[best]:\n  best, bad = e, 0\n"
-        " else:\n  bad += 1\n if bad >= patience:\n  return [e + 1, best + 1]\nreturn [len(losses), best + 1]",
-        "lowest, best, e = float('inf'), 0, 0\nwhile e < len(losses) and (e == 0 or e - best < patience):\n e += 1\n"
-        " if losses[e - 1] < lowest:\n  lowest, best = losses[e - 1], e\nreturn np.array([e, best])",
-    ],
-    "soften": [
-        softened(powers="np.exp(np.log(probabilities) / temperature)", total="powers.sum(1)[:, None]"),
-        "rows = [[p ** (1 / temperature) for p in row] for row in probabilities]\n"
-        "return [[p / sum(row) for p in row] for row in rows]",
-        "return np.stack([row ** (1 / temperature) / (row ** (1 / temperature)).sum() for row in probabilities])",
-    ],
-}
+ANSWERS = [import_module(path.stem) for path in sorted(Path(__file__).parent.glob("answers_*.py"))]
+WRONG = {name: bodies for module in ANSWERS for name, bodies in module.WRONG.items()}
+OTHER_FORMS = {name: bodies for module in ANSWERS for name, bodies in module.OTHER_FORMS.items()}
 
 
 def solution(stem, name):
@@ -112,10 +42,7 @@ def written(stem, name, body):
 
 def judge(stem, name, source):
     """Return what the exercise's check says of an answer, without a notebook; None is right."""
-    namespace = {}
-    for cell in read_notebook(NOTEBOOKS / "solutions" / f"{stem}.ipynb").cells[:3]:
-        if cell.cell_type == "code":
-            exec(cell.source, namespace)
+    namespace = use._given(stem)
     exec(source, namespace)
     return first_failure(namespace[name], use._tests(stem, name, namespace))
 
@@ -151,38 +78,49 @@ fast = {name}
 
 
 def {name}(*given):
-    time.sleep(0.3)
+    time.sleep({seconds})
     return fast(*given)"""
 
 
-@pytest.mark.parametrize("stem", CHAPTERS)
-def test_right_answers_drive_the_lesson_and_right_but_slow_ones_do_not_hold_it_up(stem, tmp_path):
-    """One kernel runs the part with right answers; then slow ones are written, and all from the first on runs again.
+@pytest.mark.parametrize(("stem", "name"), EXERCISES)
+def test_a_right_answer_serves_and_a_right_but_slow_one_does_not_hold_up_the_lesson(stem, name, capsys):
+    cells = read_notebook(NOTEBOOKS / f"{stem}.ipynb").cells
+    calls = [call for cell in cells for call in re.findall(rf'\buse\("{name}"[^)]*\)', cell.source)]
+    assert calls
+    for extra, who in (
+        ("", "yours\n"),
+        (
+            SLOW.format(name=name, seconds=0.02 if name == "backward" else 0.3),
+            "the course's (yours is right, and over 5 times slower",
+        ),
+    ):
+        namespace = {**use._given(stem), "use": use.use}
+        exec(solution(stem, name) + extra, namespace)
+        exec(use._exercises(stem)[name], namespace)
+        for call in calls:
+            eval(call, namespace)
+        said = capsys.readouterr().out
+        assert f"Right: {name}" in said and said.count(f"{name}: {who}") == len(calls), said
 
-    What stands before the first exercise is the same in both, and takes half the time.
+
+@pytest.mark.parametrize("stem", CHAPTERS)
+def test_right_answers_drive_the_lesson(stem, tmp_path):
+    """Run a chapter in which every exercise is solved, to its last credits.
+
+    What a slow answer leads to is the course's own function: the stored chapter runs with that.
     """
     cells = [cell for cell in read_notebook(NOTEBOOKS / f"{stem}.ipynb").cells if cell.cell_type == "code"]
     last = max(place for place, cell in enumerate(cells) if "credits()" in cell.source)
     notebook = nbformat.v4.new_notebook(cells=cells[: last + 1])
-    exercises = [place for place, cell in enumerate(notebook.cells) if "exercise" in cell.metadata.get("tags", [])]
     names = list(use._exercises(stem))
-    assert len(exercises) == len(names)
+    exercises = [cell for cell in notebook.cells if "exercise" in cell.metadata.get("tags", [])]
+    for cell, name in zip(exercises, names, strict=True):
+        cell.source = solution(stem, name)
     resources = {"metadata": {"path": str(tmp_path)}}
-    client = nbclient.NotebookClient(notebook, timeout=600, resources=resources, shutdown_kernel="immediate")
-
-    def run(first, extra=""):
-        for place, name in zip(exercises, names, strict=True):
-            notebook.cells[place].source = solution(stem, name) + extra.format(name=name)
-        for place in range(first, len(notebook.cells)):
-            client.execute_cell(notebook.cells[place], place)
-        outputs = [output for cell in notebook.cells[first:] for output in cell.outputs]
-        return "\n".join(output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs)
-
-    with client.setup_kernel():
-        right, slow = run(0), run(exercises[0], SLOW)
+    nbclient.NotebookClient(notebook, timeout=600, resources=resources, shutdown_kernel="immediate").execute()
+    outputs = [output for cell in notebook.cells for output in cell.outputs]
+    said = "\n".join(output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs)
     for name in names:
-        assert f"Right: {name}" in right and f"\n{name}: yours\n" in right, name
-        assert f"Right: {name}" in slow and f"\n{name}: the course's (yours is right, and over 5 times slower" in slow
-    assert right.splitlines()[-1].endswith(" · ".join(f"{name}: yours" for name in names))
-    assert slow.splitlines()[-1].endswith(" · ".join(f"{name}: the course's" for name in names))
-    assert "the course's" not in right
+        assert f"Right: {name}" in said and f"\n{name}: yours\n" in said, name
+        assert f"{name}: yours" in [line for line in said.splitlines() if " · " in line or ": yours" in line][-1]
+    assert "the course's" not in said
