@@ -38,7 +38,7 @@ WIDTH, LAYERS, HEADS, VOCABULARY = 128, 2, 4, 4096
 CONTEXT, LONG, BATCH, UPDATES, WARMUP = 64, 128, 8, 400, 40
 RATES = (3e-3, 1.5e-3, 6e-3)  # the first for every block, the others for those that are measured
 PILOT_SEED, SEEDS = 100, (0, 1, 2, 3, 4)
-MEASURED = ("+ rotary positions",)  # each against the block before it
+MEASURED = ("+ rotary positions", "+ SwiGLU")  # each against the block before it
 COLUMNS = "part block parameters rate seed updates validation_loss test_loss test_loss_beyond".split()
 
 
