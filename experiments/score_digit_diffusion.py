@@ -40,8 +40,12 @@ def train_classifier(images, labels, seed):
     return model
 
 
-def autoencoder_samples(images, count, seed, latents=8, epochs=25, batch_size=100):
-    """Train chapter 3's variational autoencoder (784-256-128, 8 latents) and return images (count, 784) it draws."""
+def train_autoencoder(images, seed, weight=1, latents=8, epochs=25, batch_size=100):
+    """Train chapter 3's variational autoencoder (784-256-128, 8 latents) on images (n, 784).
+
+    `weight` multiplies the divergence. Returns the encoder, to means and logarithms of variances (n, 2 latents), and
+    the decoder, from latents to logits (n, 784).
+    """
     import tensorflow as tf
 
     keras = load_keras()
@@ -65,14 +69,26 @@ def autoencoder_samples(images, count, seed, latents=8, epochs=25, batch_size=10
             logits = decoder(mean + ops.exp(0.5 * log_variance) * noise)
             reconstruction = ops.sum(batch * logits - ops.softplus(logits), axis=-1)
             divergence = 0.5 * ops.sum(mean**2 + ops.exp(log_variance) - 1 - log_variance, axis=-1)
-            loss = ops.mean(divergence - reconstruction)
+            loss = ops.mean(weight * divergence - reconstruction)
         optimizer.apply(tape.gradient(loss, variables), variables)
 
     for _ in range(epochs):
         for rows in random.permutation(len(images)).reshape(-1, batch_size):
             step(images[rows], random.standard_normal((batch_size, latents), dtype=np.float32))
-    latent = np.random.default_rng(1000 + seed).standard_normal((count, latents), dtype=np.float32)
-    return ops.convert_to_numpy(ops.sigmoid(decoder(latent)))
+    return encoder, decoder
+
+
+def decode(decoder, latents):
+    """Return the images (n, 784), from 0 to 1, of latents (n, k)."""
+    ops = load_keras().ops
+    return ops.convert_to_numpy(ops.sigmoid(decoder(latents)))
+
+
+def autoencoder_samples(images, count, seed):
+    """Train chapter 3's variational autoencoder and return images (count, 784) that it draws."""
+    _, decoder = train_autoencoder(images, seed)
+    latents = np.random.default_rng(1000 + seed).standard_normal((count, 8), dtype=np.float32)
+    return decode(decoder, latents)
 
 
 def evenness(digits):
