@@ -39,7 +39,7 @@ def test_exercise_timings_are_the_chapters():
                 minutes
                 for cell in read_notebook(path).cells
                 if cell.cell_type == "markdown"
-                for minutes in re.findall(r"^### .*Exercise \d.*\((\d+) minutes\)", cell.source, re.MULTILINE)
+                for minutes in re.findall(r"^### .*Exercise\b.*\((\d+) minutes\)", cell.source, re.MULTILINE)
             ]
             assert stated[int(path.stem[:2])] == sorted(map(int, headings)), path.stem
 
