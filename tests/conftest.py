@@ -12,6 +12,33 @@ os.environ.update(execution_environment())
 settings.register_profile("course", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("course")
 
+LONGEST = [
+    "notebooks/07_trends_and_challenges.ipynb",
+    "tests/test_chapter_exercises.py",
+    "notebooks/04_best_practice.ipynb",
+    "notebooks/06_tools_and_resources.ipynb",
+    "notebooks/03_core_algorithms.ipynb",
+    "notebooks/05_applications.ipynb",
+    "notebooks/02_core_concepts.ipynb",
+    "notebooks/01_background.ipynb",
+    "tests/networks/test_language_model.py",
+    "tests/networks/test_t5.py",
+    "tests/networks/test_image_classifier.py",
+    "tests/networks/test_workers.py",
+    "tests/test_install_check.py",
+    "tests/authoring/test_notebook_tools.py",
+]
+
+
+def pytest_configure(config):
+    config.option.loadscopereorder = False  # pytest-xdist would put the files with the most tests first
+
+
+def pytest_collection_modifyitems(items):
+    """Start the longest files first, the longest of all at the front: one that starts last would run alone."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.nodeid.split("::")[0], len(places)))
+
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch):

@@ -357,24 +357,29 @@ def test_another_backend_of_keras_is_not_ready(task):
 # Kernels
 
 
-def kernel_task(**environment):
+def test_a_backend_that_matplotlib_does_not_know():
     process = [sys.executable, "-m", "course_utils.install_check", "kernel"]
-    result = subprocess.run(process, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True)
-    return result.returncode, result.stdout.splitlines()[-1]
+    environment = {**os.environ, "MPLBACKEND": "junk"}
+    result = subprocess.run(process, cwd=ROOT, env=environment, capture_output=True, text=True)
+    line = result.stdout.splitlines()[-1]
+    assert result.returncode == 1 and line.startswith("MPLBACKEND: found 'junk'") and "Unset the variable" in line
 
 
-@pytest.mark.parametrize("backend", ["junk", "agg"])
-def test_a_backend_with_which_notebooks_show_no_figure(backend):
-    status, line = kernel_task(MPLBACKEND=backend)
-    assert status == 1 and line.startswith(f"MPLBACKEND: found '{backend}'") and "Unset the variable" in line
+def test_a_backend_with_which_notebooks_show_no_figure(monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    with pytest.raises(RuntimeError, match="^MPLBACKEND: found 'agg', .* Unset the variable"):
+        install_check._use_kernel()
 
 
-def test_kernels_that_import_another_copy(tmp_path):
+def test_kernels_that_import_another_copy(tmp_path, monkeypatch):
     other = tmp_path / "old"
     shutil.copytree(ROOT / "course_utils", other / "course_utils")
-    status, line = kernel_task(PYTHONPATH=str(other))
-    assert status == 1 and f"imports the course from {other}, not from {ROOT}" in line
-    assert f"-m pip install --no-deps --no-build-isolation -e {ROOT}" in line
+    monkeypatch.setenv("PYTHONPATH", str(other))
+    with pytest.raises(RuntimeError) as raised:
+        install_check._use_kernel()
+    message = str(raised.value)
+    assert f"imports the course from {other}, not from {ROOT}" in message
+    assert f"-m pip install --no-deps --no-build-isolation -e {ROOT}" in message
 
 
 def judge(text, error="", picture="png", backend=None):

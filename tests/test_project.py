@@ -159,7 +159,8 @@ def test_ci_run_is_executable_and_runs_the_documented_commands():
 
 @pytest.mark.parametrize(("ci", "status", "outcome"), [("", 0, "1 skipped"), ("true", 1, "1 error")])
 def test_a_browser_test_without_a_browser_is_skipped_and_fails_in_ci(ci, status, outcome):
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-ra", "tests/browser/test_site_in_browser.py"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:nbval", "-ra"]
+    command += ["tests/browser/test_site_in_browser.py"]
     environment = {**os.environ, "CI": ci, "PATH": "", "COURSE_BROWSER": ""}
     result = subprocess.run(
         [*command, "-k", "phone and index and dark"], cwd=ROOT, env=environment, capture_output=True, text=True

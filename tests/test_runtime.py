@@ -27,8 +27,8 @@ REPORT = """
 import json, os, sys
 from course_utils.runtime import load_transformers
 transformers = load_transformers()
-import huggingface_hub, keras, tensorflow, torch
-order = [name for name in sys.modules if name in ("tensorflow", "torch", "transformers")]
+import huggingface_hub, keras, tensorflow, torch, triton
+order = [name for name in sys.modules if name in ("triton", "tensorflow", "torch", "transformers")]
 settings = tensorflow.config.threading
 print(json.dumps({
     "order": order,
@@ -42,6 +42,7 @@ print(json.dumps({
     "waiting": os.environ["OMP_WAIT_POLICY"],
     "gpu": torch.cuda.is_available(),
     "quiet": transformers.logging.get_verbosity() == transformers.logging.ERROR,
+    "sum": int(keras.ops.sum([1, 2])),
 }))
 """
 
@@ -54,25 +55,7 @@ def test_numpy_and_scipy_take_one_thread_unless_asked(asked, threads):
     assert (result.stdout.strip(), result.stderr) == (str(threads), "")
 
 
-def test_a_fresh_process_loads_in_order_with_few_threads_and_quietly():
-    result = run_python(REPORT)
-    assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout) == {
-        "order": ["tensorflow", "torch", "transformers"],
-        "backend": "tensorflow",
-        "threads": [THREADS] * 3,
-        "offline": ["1", True],
-        "quiet": True,
-        "waiting": "passive",
-        "gpu": False,
-    }
-    assert result.stderr == ""
-
-
-def test_first_computation_is_quiet_and_a_failed_import_is_not():
-    code = "from course_utils.runtime import load_keras\nprint(int(load_keras().ops.sum([1, 2])))"
-    result = run_python(code)
-    assert (result.returncode, result.stdout, result.stderr) == (0, "3\n", "")
+def test_a_failed_import_is_not_quiet():
     code = """
 import importlib, os
 from course_utils import runtime
@@ -108,13 +91,15 @@ def test_threads_that_a_person_has_set_are_kept():
         torch.set_num_threads(before)
 
 
-def test_the_first_who_loads_torch_sets_its_threads():
-    result = run_python(
-        "from course_utils.runtime import load_torch, load_transformers\n"
-        "load_torch(threads=1), load_transformers(), load_torch(threads=2)\n"
-        "import torch\nprint('threads', torch.get_num_threads())"
-    )
-    assert result.stdout.endswith("threads 1\n"), result.stderr
+def test_the_first_who_loads_torch_sets_its_threads(monkeypatch):
+    asked = []
+    stand_in = SimpleNamespace(set_num_threads=asked.append)
+    monkeypatch.setattr(runtime, "load_keras", lambda: None)
+    monkeypatch.setattr(runtime.importlib, "import_module", lambda name: sys.modules.setdefault(name, stand_in))
+    monkeypatch.setitem(sys.modules, "torch", stand_in)
+    monkeypatch.delitem(sys.modules, "torch")  # as before its first import, whatever ran in this process
+    load_torch(threads=1), load_torch(threads=2)
+    assert asked == [1]
 
 
 ASK_FOR_TORCH = """
@@ -135,20 +120,6 @@ def test_another_backend_is_refused_before_anything_is_loaded(backend):
     assert result.stdout.rstrip().endswith("False False")
 
 
-ASK_FOR_KERAS_AGAIN = """
-import keras, os
-os.environ["KERAS_BACKEND"] = "tensorflow"
-from course_utils.runtime import load_keras
-load_keras()
-"""
-
-
-def test_keras_that_is_already_loaded_on_another_backend_is_refused():
-    result = run_python(ASK_FOR_KERAS_AGAIN, KERAS_BACKEND="torch")
-    assert result.returncode == 1
-    assert "RuntimeError: KERAS_BACKEND: found 'torch', expected 'tensorflow'. Restart the kernel" in result.stderr
-
-
 def test_an_empty_variable_counts_as_unset(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "")
     assert load_keras().backend.backend() == "tensorflow"
@@ -158,7 +129,7 @@ def test_the_loaded_backend_goes_before_the_variable(monkeypatch):
     load_keras()
     monkeypatch.setitem(sys.modules, "keras", SimpleNamespace(backend=SimpleNamespace(backend=lambda: "jax")))
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    with pytest.raises(RuntimeError, match="found 'jax'"):
+    with pytest.raises(RuntimeError, match="KERAS_BACKEND: found 'jax', expected 'tensorflow'. Restart the kernel"):
         load_keras()
 
 
@@ -185,13 +156,6 @@ STAND_IN = """import os, sys
 if "tensorflow" in sys.modules:
     os.abort()  # as the real one ends the process
 """
-IN_ORDER = """
-import sys
-from course_utils.runtime import load_keras, load_torch, load_transformers
-load_keras(), load_torch(), load_transformers()
-import triton
-print([name for name in sys.modules if name in ("triton", "tensorflow", "torch", "transformers")])
-"""
 TOO_LATE = """
 import tensorflow
 from course_utils.runtime import load_torch
@@ -207,12 +171,24 @@ def triton(tmp_path):
     return os.pathsep.join([str(tmp_path), str(ROOT)])
 
 
-def test_triton_loads_before_tensorflow(triton):
-    result = run_python(IN_ORDER, PYTHONPATH=triton)
-    assert result.stdout == "['triton', 'tensorflow', 'torch', 'transformers']\n", result.stderr
+def test_a_fresh_process_loads_in_order_with_few_threads_and_quietly(triton):
+    result = run_python(REPORT, PYTHONPATH=triton)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout) == {
+        "order": ["triton", "tensorflow", "torch", "transformers"],
+        "backend": "tensorflow",
+        "threads": [THREADS] * 3,
+        "offline": ["1", True],
+        "quiet": True,
+        "waiting": "passive",
+        "gpu": False,
+        "sum": 3,
+    }
+    assert result.stderr == ""
 
 
-def test_triton_that_would_come_late_is_an_error_and_no_crash(triton):
+def test_triton_that_would_come_late_is_an_error_and_no_crash(triton, tmp_path):
+    (tmp_path / "tensorflow.py").touch()
     result = run_python(TOO_LATE, PYTHONPATH=triton)
     assert result.returncode == 1
     assert "RuntimeError: tensorflow was imported before triton" in result.stderr

@@ -240,17 +240,15 @@ def test_offline_weights_are_checked_before_they_are_opened(monkeypatch, tmp_pat
 
 
 OTHER_SETTINGS = """
-import json, sys
-import numpy as np
-from course_utils.networks.pretrained import load_image_classifier
+import json
 from course_utils.runtime import load_keras
-image = np.arange(240 * 230 * 3, dtype=np.uint32).reshape(240, 230, 3).astype(np.uint8)
-found = load_image_classifier().predict([image])[0].tolist()
-config = load_keras().config
+keras = load_keras()
+found = keras.layers.Conv2D(4, 3)(keras.ops.ones((1, 7, 6, 3)))
+config = keras.config
 settings = [config.floatx(), config.epsilon(), config.image_data_format(), config.dtype_policy().name]
 config.set_image_data_format("channels_first")
 load_keras()
-print(json.dumps([found, settings, config.image_data_format()]))
+print(json.dumps([list(found.shape), found.dtype.name, settings, config.image_data_format()]))
 """
 
 
@@ -260,12 +258,11 @@ def run_with_settings(folder, **settings):
     return subprocess.run([sys.executable, "-c", OTHER_SETTINGS], env=environment, capture_output=True, text=True)
 
 
-def test_kerass_settings_file_changes_nothing_but_a_notebooks_setting_holds(classifier, tmp_path):
+def test_kerass_settings_file_changes_nothing_but_a_notebooks_setting_holds(tmp_path):
     result = run_with_settings(tmp_path, floatx="float16", epsilon=0.01, image_data_format="channels_first")
     assert result.returncode == 0, result.stderr
-    found, settings, set_later = json.loads(result.stdout)
-    image = np.arange(240 * 230 * 3, dtype=np.uint32).reshape(240, 230, 3).astype(np.uint8)
-    np.testing.assert_allclose(found, classifier.predict([image])[0], atol=1e-6)
+    shape, kind, settings, set_later = json.loads(result.stdout)
+    assert (shape, kind) == ([1, 5, 4, 4], "float32"), "a layer of the classifier"
     assert settings == ["float32", 1e-7, "channels_last", "float32"]
     assert set_later == "channels_first"
 

@@ -186,16 +186,9 @@ def test_the_bucket_of_each_distance_is_that_of_transformers():
             assert (found == expected).all(), (buckets, longest, both)
 
 
-@pytest.mark.parametrize(
-    ("sizes", "parameters"),
-    [
-        (dict(d_model=512, d_ff=2048, num_layers=6, num_decoder_layers=6, num_heads=8), 60_506_624),
-        (dict(d_model=768, d_ff=3072, num_layers=12, num_decoder_layers=12, num_heads=12), 222_903_552),
-    ],
-    ids=["t5-small", "t5-base"],
-)
-def test_the_published_sizes(sizes, parameters):
+def test_the_published_size_of_t5_small():
     torch, transformers = load_torch(), load_transformers()
+    sizes, parameters = dict(d_model=512, d_ff=2048, num_layers=6, num_decoder_layers=6, num_heads=8), 60_506_624
     model = T5(T5Config(**sizes))
     assert model.count_params() == parameters
     with torch.device("meta"):

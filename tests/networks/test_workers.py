@@ -121,9 +121,8 @@ def wait_for(condition, seconds=30):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-@pytest.mark.parametrize("training", [False, True])
-def test_an_interrupt_ends_the_workers(training):
-    with endless_run(training) as process:
+def test_an_interrupt_ends_the_workers():
+    with endless_run() as process:
         process.send_signal(signal.SIGINT)
         _, written = process.communicate(timeout=30)
     assert b"KeyboardInterrupt" in written
