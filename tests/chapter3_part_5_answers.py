@@ -93,7 +93,8 @@ OTHER_FORMS = {
         chosen(order="np.argsort(logits, axis=1)[:, ::-1]", weights="softmax(best)"),
         chosen(order="np.argsort(-logits, axis=1, kind='stable')", gives="[experts.tolist(), weights.tolist()]"),
         "p = softmax(logits)\nexperts = np.argsort(-p, axis=1)[:, :k]\n"
-        "weights = np.take_along_axis(p, experts, axis=1)\nreturn experts, weights / weights.sum(axis=1, keepdims=True)",
+        "weights = np.take_along_axis(p, experts, axis=1)\n"
+        "return experts, weights / weights.sum(axis=1, keepdims=True)",
         "experts, weights = [], []\nfor row in logits:\n best = sorted(range(len(row)), key=lambda e: -row[e])[:k]\n"
         " powers = [np.exp(row[e] - row[best[0]]) for e in best]\n experts.append(best)\n"
         " weights.append([power / sum(powers) for power in powers])\nreturn experts, weights",
