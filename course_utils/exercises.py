@@ -224,7 +224,10 @@ def called_with(*arguments, gives, mistakes=()):
     def test(function):
         if not callable(function):
             return f"found {type(function).__name__}, expected a function"
-        answer = function(*copy.deepcopy(arguments))
+        given = copy.deepcopy(arguments)
+        answer = function(*given)
+        if not all(map(_is_unchanged, given, arguments)):
+            return "the function changed the array it was given, which others still need: write x = x + 1, not x += 1"
         if answer is None:
             return "the function returned None: does its last line `return` something?"
         if isinstance(answer, Iterator):
@@ -235,6 +238,12 @@ def called_with(*arguments, gives, mistakes=()):
         return next((told for mistake, told in mistakes if _passes(mistake, answer)), outcome)
 
     return test
+
+
+def _is_unchanged(given, before):
+    if not isinstance(given, np.ndarray):
+        return True
+    return np.array_equal(given, before, equal_nan=given.dtype.kind == "f")
 
 
 def _passes(test, answer):

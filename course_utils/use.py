@@ -41,7 +41,7 @@ def resume(chapter):
         except KeyboardInterrupt:
             reason = "you stopped it"
         if reason is None:
-            namespace[name] = EXERCISES[name].verdict.answer  # a later answer may call it
+            namespace[name] = _named(EXERCISES[name].verdict.answer, name)  # a later answer may call it
             still.append(name)
         else:
             print(f"{name}: the kept answer does not count, {reason}. The course's serves until its check says Right.")
@@ -152,19 +152,24 @@ def _is_slow(verdict, course, runs):
 
 
 def _named(answer, name):
-    """Return the learner's function, with its name in the notes of every error that it raises in the lesson."""
+    """Return the learner's function: every error that it raises names it, and float32 stays float32.
+
+    In NumPy `x / np.sqrt(64)` is float64, and all that follows would take ten times as long.
+    """
     if not isinstance(answer, types.FunctionType):
         return answer
 
     @functools.wraps(answer)
     def yours(*arguments, **options):
         try:
-            return answer(*arguments, **options)
+            result = answer(*arguments, **options)
         except Exception as error:
             told = f"This happened in your own {name}: mend it in its exercise, run its check, run this cell again."
             if told not in getattr(error, "__notes__", ()):
                 error.add_note(told)
             raise
+        kinds = [getattr(value, "dtype", None) for value in (result, *arguments[:1])]
+        return result.astype("float32") if kinds == ["float64", "float32"] else result
 
     return yours
 
@@ -211,5 +216,5 @@ def hint(name):
     link = f"solutions/{stem}.ipynb" + (f"#{heading[1].replace(' ', '-')}" if heading else "")
     hints = [*re.findall(r"^\*\*Hint:\*\* *(.+)", text, re.MULTILINE), f"The [solution]({link}), with its reasons."]
     given = EXERCISES[name].hints = min(EXERCISES[name].hints + 1, len(hints))
-    text = f"**{name}, hint {given} of {len(hints)}:** {hints[given - 1]}"
-    answers.show(text.replace("**", ""), markdown=text)
+    head, text = f"{name}, hint {given} of {len(hints)}:", hints[given - 1]
+    answers.show(f"{head} {text}", markdown=f"**{head}** {text}")

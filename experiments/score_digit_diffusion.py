@@ -2,11 +2,12 @@
 
     python experiments/score_digit_diffusion.py
 
-Chapter 3's classifier, trained on the 4,000 training digits with each of three seeds, says of 2,000 images of each kind
+Chapter 3's classifier, trained on the 4,000 training digits with each of three seeds, says of 2,000 images of a kind
 (1,000 real ones) what share it names with a probability of at least 0.9, how even the ten digits are among these, and
-what share it names as the digit that was asked for. Intervals are 95 %: of shares Wilson's, of evenness the bootstrap's. The test for
-copying is chapter 3's too: the share of images whose nearest real digit, of 4,000 training and 1,000 test digits, is
-one that was trained on, and between which shares 95 % of a thousand lots lie, in which it is by lot who was.
+what share it names as the digit that was asked for. Intervals are 95 %: of shares Wilson's, of evenness the
+bootstrap's. The test for copying is chapter 3's too: the share of images whose nearest real digit, of 4,000 training
+and 1,000 test digits, is one that was trained on, and between which shares 95 % of a thousand lots lie, in which it
+is by lot who was.
 """
 
 import os
@@ -154,8 +155,8 @@ def main():
         f"# seeds: classifier {', '.join(map(str, SEEDS))}; drawing 0 (digit asked for) and 1 (any digit); "
         "autoencoder 0, chapter 3's network for 25 epochs",
         f"# hardware: two threads of {os.cpu_count()} CPU cores ({platform.machine()}) that other work shared",
-        f"# {COUNT} images of each kind, {REAL} real ones; {STEPS} steps; recognised: named with a probability of at least {SURE}; "
-        "as_asked: named so, and as the digit asked for (a real one: its label)",
+        f"# {COUNT} images of each kind, {REAL} real ones; {STEPS} steps; recognised: named with a probability of "
+        f"at least {SURE}; as_asked: named so, and as the digit asked for (a real one: its label)",
         "# intervals: 95 %, Wilson's for shares, bootstrap (2,000) for evenness, of the images alone; "
         "lot: 95 % of 1,000 lots",
     ]

@@ -103,6 +103,6 @@ OTHER_FORMS = {
         "  s = [sum(a * b for a, b in zip(q[i], k[j])) / len(q[i]) ** 0.5 for j in seen]\n"
         "  e = [np.exp(x - max(s)) for x in s]\n"
         "  head.append([sum(e[c] * v[j][d] for c, j in enumerate(seen)) / sum(e) for d in range(len(v[0]))])\n"
-        " read.append(head)\nreturn read",
+        " read.append(head)\nreturn np.array(read)",
     ],
 }

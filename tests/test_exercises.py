@@ -270,6 +270,16 @@ def test_close_takes_tensors():
     assert close(1, 0)(torch.tensor(True)) == "found bool, expected a number"
 
 
+def test_an_answer_that_overwrites_its_array_is_told_so():
+    def grow(x):
+        x += 1
+        return x
+
+    told = called_with(np.zeros(2), gives=close([1, 1], 1e-6))(grow)
+    assert told.startswith("the function changed the array it was given")
+    assert called_with(np.array([np.nan]), gives=lambda x: True)(lambda x: x + 1) is True
+
+
 def test_called_with_protects_its_arguments():
     test = called_with([3, 1, 2], gives=equals([1, 2, 3]))
 
