@@ -2,7 +2,7 @@
 
     python experiments/ablate_autoencoder.py
 
-A pair trains for 15 epochs, as in the lesson, and shares the first weights, the batches, the noise, and the 500 draws.
+A pair trains for 12 epochs, as in the lesson, and shares the first weights, the batches, the noise, and the 500 draws.
 The images are decoded from draws of N(0, I), for which the divergence trains the model; and from the same draws,
 stretched and moved to a normal distribution that was fitted after training to the model's own latents of the training
 digits (Ghosh and others, 2020, arXiv:1903.12436). They are scored as in `score_digit_diffusion.py`, by its classifier
@@ -19,7 +19,7 @@ from course_utils.data import load_digits
 from course_utils.runtime import load_keras
 from course_utils.tables import append_rows, start_sweep
 
-SEEDS, EPOCHS = range(5), 15
+SEEDS, EPOCHS = range(5), 12
 COLUMNS = "seed divergence drawn_from recognised evenness test_reconstruction latent_deviation".split()
 
 
