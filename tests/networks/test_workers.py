@@ -131,7 +131,7 @@ def test_an_interrupt_ends_the_workers():
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("stopped", [False, True])
 def test_a_worker_that_is_killed_ends_the_others(stopped):
-    with endless_run(training=stopped) as process:
+    with endless_run() as process:
         victim, other = running_workers()
         if stopped:
             other.suspend()  # as one that hangs
@@ -141,6 +141,6 @@ def test_a_worker_that_is_killed_ends_the_others(stopped):
 
 
 def test_workers_end_when_the_notebook_is_killed():
-    with endless_run() as process:
+    with endless_run(training=True) as process:
         process.kill()
         wait_for(lambda: not running_workers())
