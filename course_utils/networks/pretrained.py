@@ -1,5 +1,7 @@
 """Load the pretrained models of the course: small ones offline, the large originals in the full profile."""
 
+import weakref
+
 from course_utils.checks import check_path
 from course_utils.memory import CLOSE, say_memory
 from course_utils.networks.diffusion import build_digit_unet
@@ -99,6 +101,9 @@ def load_digit_diffusion(path=None):
     return model
 
 
+_IN_USE = weakref.WeakValueDictionary()  # file to model: each part of a lesson loads it, and two would take 1 GB
+
+
 @say_memory("load the language model", CLOSE)
 def load_language_model(path=None):
     """Load a chat model of the Llama family, in float32.
@@ -113,7 +118,7 @@ def load_language_model(path=None):
     -------
     course_utils.networks.language_model.LanguageModel
         Without a path: SmolLM2-135M-Instruct, 134,515,008 parameters (Ben Allal et al., 2025, arXiv:2502.02737), from
-        weights that were rounded to 4 bits.
+        weights that were rounded to 4 bits; while one is in use, the same again.
 
     Raises
     ------
@@ -123,8 +128,12 @@ def load_language_model(path=None):
         When a file is missing, damaged, or of a kind that the course does not compute; the message names it.
     """
     if path is None:
-        weights = WEIGHTS["smollm2"]
-        return read_gguf(verified_path("smollm2"), "SmolLM2-135M-Instruct", weights.source, weights.licence)
+        weights, file = WEIGHTS["smollm2"], verified_path("smollm2")
+        model = _IN_USE.get(file)
+        if model is None:
+            model = read_gguf(file, "SmolLM2-135M-Instruct", weights.source, weights.licence)
+            _IN_USE[file] = model
+        return model
     path = check_path("path", path)
     if not path.exists():
         raise WeightsError(f"path: there is no file or folder {path}. Check it, or leave it out to use SmolLM2.")

@@ -311,6 +311,10 @@ def test_text_streams_in_whole_characters_and_stops_before_the_stop(model):
     assert "".join(model.tokenizer.stream([*ids, end, *ids])) == text
 
 
+def test_a_model_in_use_is_not_read_twice(model):
+    assert load_language_model() is load_language_model()
+
+
 def test_the_formulas_on_toy_numbers():
     np.testing.assert_allclose(
         rms_norm(np.array([[3.0, 4.0]]), np.array([1.0, 2.0]), 0.0), [[0.8485, 2.2627]], atol=1e-4
