@@ -174,9 +174,13 @@ def _named(answer, name):
     return yours
 
 
-def credits():
-    """Return whose function each exercise's is that `use` gave, such as "attend: yours · rotate: the course's"."""
-    used = [f"{name}: {exercise.serves}" for name, exercise in EXERCISES.items() if exercise.serves]
+def credits(*names):
+    """Return whose function each exercise's is that `use` gave, such as "attend: yours · rotate: the course's".
+
+    Of the exercises that are named, or else of all.
+    """
+    given = {name: exercise.serves for name, exercise in EXERCISES.items() if exercise.serves}
+    used = [f"{name}: {given[name]}" for name in names or given if name in given]
     return " · ".join(used) or "no exercise's function was used"
 
 
