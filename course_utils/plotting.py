@@ -354,6 +354,7 @@ def show(figure, alt, as_jpeg=False):
     from IPython.display import Image, display
     from matplotlib import pyplot
 
+    alt = " ".join(alt.split())  # a label may have two lines, a page's text has one
     if as_jpeg and "inline" in pyplot.get_backend():
         buffer = io.BytesIO()
         figure.savefig(buffer, format="jpeg", bbox_inches="tight", pil_kwargs={"quality": 88})

@@ -90,7 +90,7 @@ def test_a_notebook_shows_each_figure_once_with_alternative_text(monkeypatch):
     monkeypatch.setenv("COURSE_PROGRESS", "off")
     monkeypatch.setenv("PYTHONPATH", os.path.dirname(os.path.dirname(plotting.__file__)))
     monkeypatch.delenv("MPLBACKEND", raising=False)
-    bars = "plotting.plot_bars(['a', 'b'], [1, 2], 'B is twice A', 'value')"
+    bars = r"plotting.plot_bars(['a\na', 'b'], [1, 2], 'B is twice A', 'value')"
     photograph = "plotting.plot_images([np.zeros((9, 9, 3))], ['night'], 'All is black')"
     own = "figure, axes = pyplot.subplots()\nprint('Figure: Own')\nplotting.show(figure, 'Own')"
     book = nbformat.v4.new_notebook()
@@ -98,8 +98,8 @@ def test_a_notebook_shows_each_figure_once_with_alternative_text(monkeypatch):
     book.cells = [nbformat.v4.new_code_cell(source) for source in [*sources, f"plot = {bars}", photograph, own]]
     nbclient.NotebookClient(book, timeout=120).execute()
     expected = [
-        ("Figure: B is twice A", "image/png", "B is twice A. Bars: a 1, b 2."),
-        ("Figure: B is twice A", "image/png", "B is twice A. Bars: a 1, b 2."),
+        ("Figure: B is twice A", "image/png", "B is twice A. Bars: a a 1, b 2."),
+        ("Figure: B is twice A", "image/png", "B is twice A. Bars: a a 1, b 2."),
         ("Figure: All is black", "image/jpeg", "All is black. Images: night."),
         ("Figure: Own", "image/png", "Own"),
     ]
