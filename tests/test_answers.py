@@ -347,3 +347,15 @@ def test_a_kernel_shows_the_box(tmp_path):
     nbclient.NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}}, timeout=120).execute()
     (output,) = notebook.cells[2].outputs
     assert output.data["text/plain"] == "Not yet: rotate - not written yet" and "✎ Not yet" in output.data["text/html"]
+
+
+def test_an_answer_in_float64_does_not_slow_a_lesson_in_float32():
+    serve = use._named(lambda x, divisor: x / np.float64(divisor), "halve")
+    assert serve(np.ones(2, np.float32), 2).dtype == np.float32
+    assert serve(np.ones(2), 2).dtype == np.float64
+
+
+def test_credits_may_name_the_exercises(start):
+    run = start()
+    run('use("rotate")')
+    assert run('print(credits("rotate", "unused"))') == "rotate: the course's"
