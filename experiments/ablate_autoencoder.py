@@ -13,13 +13,13 @@ import os
 import platform
 
 import numpy as np
-from score_digit_diffusion import COUNT, SURE, decode, score, train_autoencoder, train_classifier
+from score_digit_diffusion import SURE, decode, score, train_autoencoder, train_classifier
 
 from course_utils.data import load_digits
 from course_utils.runtime import load_keras
 from course_utils.tables import append_rows, start_sweep
 
-SEEDS, EPOCHS = range(5), 12
+SEEDS, EPOCHS, COUNT = range(5), 12, 500
 COLUMNS = "seed divergence drawn_from recognised evenness test_reconstruction latent_deviation".split()
 
 
