@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.torch import load_file, save_file
 
-from course_utils.data import load_instructions
+from course_utils.instructions import load_instructions
 from course_utils.networks.adapter import ADAPTER_FILE, CONFIG_FILE, tensor_names
 from course_utils.networks.language_model_files import NAMES, to_transformers
 from course_utils.networks.pretrained import load_language_model
@@ -77,9 +77,17 @@ def make_batch(examples):
 
 
 def batches_of(examples, epochs):
-    """Return the examples' numbers, batch after batch: each epoch in an order of its own."""
-    orders = [np.random.default_rng([SEED, epoch]).permutation(len(examples)) for epoch in range(epochs)]
-    return [order[start : start + BATCH] for order in orders for start in range(0, len(order), BATCH)]
+    """Return the examples' numbers, batch after batch: each epoch in an order of its own, with little padding."""
+    lengths, batches = np.array([len(tokens) for tokens, _ in examples]), []
+    for epoch in range(epochs):
+        random = np.random.default_rng([SEED, epoch])
+        order = random.permutation(len(examples))
+        for start in range(0, len(order), 8 * BATCH):
+            near = order[start : start + 8 * BATCH]
+            near = near[np.argsort(lengths[near], kind="stable")]
+            parts = [near[first : first + BATCH] for first in range(0, len(near), BATCH)]
+            batches += [parts[place] for place in random.permutation(len(parts))]
+    return batches
 
 
 def mean_loss(reference, examples):
