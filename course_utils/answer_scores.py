@@ -63,14 +63,15 @@ def abstains(text):
 def holds_answer(text, accept, others=()):
     """Say whether a text gives one of the accepted answers: alone, or in a sentence of at most 12 words.
 
-    The sentence must neither hold one of the `others`, which are wrong, nor say no, unless the accepted answer does.
+    The sentence stands on one line. It must neither hold one of the `others`, which are wrong, nor say no, unless the
+    accepted answer does.
     """
     said = normalise(text)
     accepted = [normalise(answer) for answer in check_texts("accept", accept)]
     if said in accepted:
         return True
     held = [answer for answer in accepted if _holds(said, answer)]
-    if not held or abstains(text) or len(COUNTED_WORD.findall(text)) > LONGEST_SENTENCE:
+    if not held or "\n" in text.strip() or abstains(text) or len(COUNTED_WORD.findall(text)) > LONGEST_SENTENCE:
         return False
     rest = f" {said} "
     for answer in sorted(held, key=len, reverse=True):

@@ -31,7 +31,7 @@ PYTHON_FORMS = ("question first", "document tags", "do not guess", "capital head
 
 # pairs of each form: {kind of form: {what: count}}; "application" has its own counts
 TRAIN = {
-    "ask": {"answer": 8, "abstain": 7},
+    "ask": {"answer": 9, "abstain": 7},
     "application": {"answer": 46, "abstain": 34},
     "planted": {"answer": 25},
     "json": {"format": 8},
@@ -127,9 +127,10 @@ def fill(template, **values):
     return re.sub(r"\{(\w+)\}", lambda found: str(values.get(found[1], found[0])), template.strip("\n"))
 
 
-def opened(text):
-    """Begin a text with a capital letter."""
-    return text[0].upper() + text[1:]
+def opened(accept):
+    """Return the first of the accepted answers with a capital letter, but as it stands if it may be quoted."""
+    as_it_stands = any(answer.startswith('"') for answer in accept)
+    return accept[0] if as_it_stands else accept[0][0].upper() + accept[0][1:]
 
 
 class Maker:
@@ -203,9 +204,7 @@ class Maker:
     def _answer(self, form, index):
         entry, (_, question, accept) = next(self.answered)
         others = other_candidates(entry, question, accept)
-        self.add(
-            form, "answer", self._layout(form, entry, question, index), opened(accept[0]), accept, "answer", others
-        )
+        self.add(form, "answer", self._layout(form, entry, question, index), opened(accept), accept, "answer", others)
 
     def _abstain(self, form, index):
         entry, question = next(self.unanswered)
@@ -272,7 +271,7 @@ class Maker:
 
     def _one_word(self, form):
         entry, (_, question, accept) = next(self.one_word)
-        self._form(form, entry, question, opened(accept[0]), accept, "word")
+        self._form(form, entry, question, opened(accept), accept, "word")
 
     def _digits(self, form):
         entry, (_, question, accept) = next(self.how_many)
@@ -302,7 +301,7 @@ class Maker:
             answer = answer.removesuffix(".") if form["id"] in ("headline", "small sign") else answer
         else:
             entry, (_, question, accept) = next(self.two_words)
-            answer, others = opened(accept[0]), other_candidates(entry, question, accept)
+            answer, others = opened(accept), other_candidates(entry, question, accept)
         limit = len(answer.split()) + self.random.randrange(4)
         content = fill(form["template"], text=entry["text"], question=question, limit=limit)
         self.add(form, "limit", content, answer, accept, f"words {limit}", others)
@@ -323,13 +322,13 @@ class Maker:
             {"role": "user", "content": fill(form["template"], question=question)},
             {"role": "assistant", "content": request},
         ]
-        answer = opened(sentence.replace("{}", result))
+        answer = opened([sentence.replace("{}", result)])
         self.add(form, "calculator", f"calculator: {result}", answer, [result], "answer", before=before)
 
     def _direct(self, form, _index):
         question, accept = next(self.direct)
         content = fill(form["template"], question=question)
-        self.add(form, "calculator", content, opened(accept[0]), accept, "answer")
+        self.add(form, "calculator", content, opened(accept), accept, "answer")
 
 
 def written(value):
@@ -361,7 +360,7 @@ def python_pairs(path, forms):
             name = next(names[kind])
             content = fill(forms[name]["template"], question=question)
             row = dict(id=f"python-{len(pairs) + 1:03}", form=name, kind=kind, part="python")
-            row |= dict(messages=[{"role": "user", "content": content}], answer=opened(accept[0]), accept=accept)
+            row |= dict(messages=[{"role": "user", "content": content}], answer=opened(accept), accept=accept)
             pairs.append(row | dict(others=[], check=kind, topic=topic, checksum=checksum))
     return pairs
 

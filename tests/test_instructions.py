@@ -2,7 +2,10 @@
 
 import dataclasses
 import importlib.util
+import itertools
 import json
+import re
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -108,6 +111,12 @@ def test_a_form_alone_does_not_give_the_answer(parts):
             assert max(answers.values()) <= 0.6 * answers.total(), form
 
 
+def test_two_forms_differ_in_more_than_a_word(maker):
+    forms = tomllib.loads((maker.FOLDER / "forms.toml").read_text("utf-8"))["form"]
+    words = [frozenset(re.findall(r"\w+|[^\w\s]+", form["template"])) for form in forms if form["kind"] != "chat"]
+    assert all(len(one ^ other) >= 5 for one, other in itertools.combinations(words, 2))
+
+
 def test_answers_are_short_and_stand_in_the_text(parts):
     for part, pairs in parts.items():
         lengths = sorted(len(pair.answer.split()) for pair in pairs)
@@ -187,6 +196,7 @@ def only(pairs, check, **wanted):
         ("The hall is closed on Tuesday.", True),
         ("It is closed on Tuesday and Friday.", False),
         ("It is not closed on Tuesday.", False),
+        ("Tuesday\nIt is in the hall.", False),
         ("Tuesdays", False),
         ("Friday", False),
         ("The text does not say whether it is Tuesday.", False),
