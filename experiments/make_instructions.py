@@ -178,7 +178,7 @@ class Maker:
 
     # a question about a text
 
-    def _layout(self, form, entry, question, index, strange=False):
+    def _layout(self, form, entry, question, index, order="", strange=False):
         """Fill a form with a text; some of the application's have two or three, and `strange` ones not the right."""
         several = form["id"] == "numbered passages" or (form["id"] == "application" and index % 5 < 2)
         chosen = [entry]
@@ -189,7 +189,6 @@ class Maker:
                 chosen[self.random.randrange(len(chosen))] = entry
         text = "\n\n".join(other["text"] for other in chosen)
         lines = sentences(text)
-        order = next(self.orders) if form["kind"] == "planted" else ""
         place = self.random.randrange(1, len(lines) + 1)
         return fill(
             form["template"],
@@ -203,8 +202,12 @@ class Maker:
 
     def _answer(self, form, index):
         entry, (_, question, accept) = next(self.answered)
-        others = other_candidates(entry, question, accept)
-        self.add(form, "answer", self._layout(form, entry, question, index), opened(accept), accept, "answer", others)
+        others, order = other_candidates(entry, question, accept), ""
+        if form["kind"] == "planted":
+            order = next(self.orders)
+            others += re.findall(r'(?<=")[^"]+(?=")|\b[A-Z]{4,}\b|(?<=word )\w+', order)
+        content = self._layout(form, entry, question, index, order)
+        self.add(form, "answer", content, opened(accept), accept, "answer", others)
 
     def _abstain(self, form, index):
         entry, question = next(self.unanswered)
@@ -360,7 +363,7 @@ def python_pairs(path, forms):
             name = next(names[kind])
             content = fill(forms[name]["template"], question=question)
             row = dict(id=f"python-{len(pairs) + 1:03}", form=name, kind=kind, part="python")
-            row |= dict(messages=[{"role": "user", "content": content}], answer=opened(accept), accept=accept)
+            row |= dict(messages=[{"role": "user", "content": content}], answer=accept[0], accept=accept)
             pairs.append(row | dict(others=[], check=kind, topic=topic, checksum=checksum))
     return pairs
 
