@@ -200,7 +200,8 @@ def only(pairs, check, **wanted):
         ("Tuesdays", False),
         ("Friday", False),
         ("The text does not say whether it is Tuesday.", False),
-        ("I would say, after reading all of it with great care, that it is on Tuesday.", False),
+        ("The hall in which the club of the village meets is closed on Tuesday.", True),
+        ("I would say, after I have read all of it with great care, that it is closed on Tuesday.", False),
         ("", False),
     ],
 )
@@ -333,6 +334,20 @@ def test_a_limit_is_counted(parts):
 def test_a_broken_form_does_not_pass(everything, check, change):
     pairs = [pair for pair in everything if pair.check == check]
     assert pairs and not any(score_answer(pair, change(pair.answer)) for pair in pairs)
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("The text does not say.", True),
+        ("The text does not give an answer to the question of what a season ticket costs.", True),
+        ("It is 12 euros. The text does not say more.", False),
+        ("The text does not say. " + "It may be one thing or another. " * 5, False),
+        ("12 euros", False),
+    ],
+)
+def test_abstaining_comes_first_and_is_short(parts, text, right):
+    assert score_answer(only(parts["train"], "abstain"), text) is right
 
 
 def test_an_unknown_rule_is_refused(everything):
