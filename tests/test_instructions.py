@@ -90,6 +90,8 @@ def test_no_text_or_question_of_the_training_part_is_held_out(maker, parts):
     written = "\n".join(asked(pair) for pair in parts["train"])
     for entry in held_out:
         assert not any(sentence in written for sentence in maker.sentences(entry["text"]))
+    names = [{pair.text_id for pair in pairs} for pairs in parts.values()]
+    assert sum(map(len, names)) == len(set().union(*names))
     questions = {part: {pair.messages[0]["content"] for pair in pairs} for part, pairs in parts.items()}
     assert sum(map(len, questions.values())) == len(set().union(*questions.values()))
     calculations = [maker.read_calculations(maker.FOLDER / f"calculator_{part}.txt") for part in ("train", "held_out")]
