@@ -15,8 +15,8 @@ import platform
 from pathlib import Path
 
 import numpy as np
-from course_utils.answer_scores import score_answer
 
+from course_utils.answer_scores import score_answer
 from course_utils.data import load_phrases
 from course_utils.instructions import load_instructions
 from course_utils.library_text import load_library_text
