@@ -23,7 +23,7 @@ __all__ = ["Texts", "ask_box", "ask_in_terminal", "find_nearest"]
 SHOWN = 3  # passages that are shown, and that the model reads
 LONGEST_QUESTION = 300  # characters
 LONGEST_ANSWER = 64  # tokens
-FARTHEST = 0.25  # a question is "not in the texts" where no passage is as similar
+NEAR = 0.25  # the model reads what is as similar; chosen by experiments/question_similarity.py, see its CSV
 PROMPT = (
     "Text:\n{text}\n\nQuestion: {question}\n"
     "Answer from the text in a few words. If the text does not say, write: The text does not say."
@@ -66,7 +66,7 @@ class Texts:
         places = check_classes("what retrieve returned", places, len(self.passages))[:SHOWN]
         similarities = self.vectors[places] @ vector
         found = [(self.passages[place], float(value)) for place, value in zip(places, similarities, strict=True)]
-        texts = [passage.text for passage, similarity in found if similarity >= FARTHEST]
+        texts = [passage.text for passage, similarity in found if similarity >= NEAR]
         if self.defend is not None and texts:
             texts = check_texts("what defend returned", [self.defend(text) for text in texts])
         text = "\n\n".join(filter(str.strip, texts))
@@ -90,7 +90,7 @@ def _check_question(question):
 # Showing
 
 MARK = "The model's answer (may be wrong): "
-FAR = f"Not in the texts, it seems: no passage is near the question (similarity {FARTHEST} or more)."
+FAR = f"Not in the texts, it seems: no passage is near the question (similarity {NEAR} or more)."
 SILENT = "Not in the texts, it seems: the model finds no answer in these passages."
 NOTES = 20  # sentences on files; a folder may hold thousands
 
