@@ -19,13 +19,15 @@ from course_utils.lab import copy_for_learners, open_lab, prepare
 from course_utils.notebooks import NotebookError
 from course_utils.weights import WeightsError
 
+COMMANDS = ("check", "lab", "copy", "prepare", "ask")
+
 
 def main(arguments=None):
     """Run one of the commands, `check` if none is given; return 0 when all went well."""
     parser = argparse.ArgumentParser(
         prog="python -m course_utils", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", nargs="?", choices=("check", "lab", "copy", "prepare", "ask"), default="check")
+    parser.add_argument("command", nargs="?", choices=COMMANDS, default="check")
     options, others = parser.parse_known_args(arguments)
     if len(others) > {"lab": len(others), "copy": 1, "ask": len(others)}.get(options.command, 0):
         parser.error(f"unrecognized arguments: {' '.join(others)}")

@@ -77,7 +77,7 @@ class Texts:
 
 
 def _check_question(question):
-    question = " ".join(printable(" ".join(question.split())).split())
+    question = printable(" ".join(question.split()))
     if not question:
         raise ValueError("The question is empty. Write one in English.")
     if len(question) > LONGEST_QUESTION:
@@ -99,7 +99,11 @@ def _describe(texts):
     """Return the sentences that come before the first question."""
     files = len({passage.file for passage in texts.passages})
     more = [f"And {len(texts.notes) - NOTES:,} more sentences like these."] if len(texts.notes) > NOTES else []
-    return [*texts.notes[:NOTES], *more, f"{len(texts.passages):,} passages of {files:,} files can be asked."]
+    return [
+        *texts.notes[:NOTES],
+        *more,
+        f"Files: {files:,}. Passages: {len(texts.passages):,}. Ask about them in English.",
+    ]
 
 
 def ask_in_terminal(folder, defend=None, retrieve=None):
@@ -107,7 +111,7 @@ def ask_in_terminal(folder, defend=None, retrieve=None):
 
     Arguments and errors are those of `Texts` and `read_passages`.
     """
-    width, keyboard = min(shutil.get_terminal_size().columns, 100), sys.stdin.isatty()
+    width, keyboard = min(max(shutil.get_terminal_size().columns, 20), 100), sys.stdin.isatty()
 
     def say(text, indent=""):
         for line in text.splitlines():
@@ -163,9 +167,7 @@ def ask_box(folder, defend=None, retrieve=None):
     import ipywidgets
 
     texts = Texts(folder, defend, retrieve)
-    field = ipywidgets.Text(
-        placeholder="Your question, in English", continuous_update=False, layout=ipywidgets.Layout(width="75%")
-    )
+    field = ipywidgets.Text(description="Question:", continuous_update=False, layout=ipywidgets.Layout(width="75%"))
     button = ipywidgets.Button(description="Ask")
     answer, passages, trouble = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.Output()
     asked = []

@@ -147,7 +147,7 @@ def test_piped_questions_and_the_real_models(folder):
     found = run(folder, typed=typed + b"\xe9 soup?", PYTHONIOENCODING="ascii")  # like a Windows code page
     assert found.returncode == 0, found.stderr
     answers = found.stdout.decode("ascii").split("\nQuestion:")
-    assert "empty.txt: not read: it is empty." in answers[0] and "4 passages of 4 files can be asked." in answers[0]
+    assert "empty.txt: not read: it is empty." in answers[0] and "Files: 4. Passages: 4." in answers[0]
     rent, empty, foreign, war, forged = answers[1:]
     assert "lease.md, line 2 (similarity 0." in rent and MARK in rent and rent.index("lease.md") < rent.index(MARK)
     assert "The question is empty" in empty and "mostly no English" in foreign
@@ -249,7 +249,7 @@ def parts_of(box):
 
 def test_the_box_answers_to_enter_and_to_its_button(folder, model):
     about, field, button, answer, passages = parts_of(ask_box(folder))
-    assert "4 passages of 4 files can be asked" in about.value and "empty.txt: not read" in about.value
+    assert "Files: 4. Passages: 4." in about.value and "empty.txt: not read" in about.value
     states = []
     answer.observe(lambda change: states.append((change.new, button.disabled)), "value")
     field.value = "How high is the rent of the flat?"  # as Enter does
