@@ -13,6 +13,7 @@ import textwrap
 
 import numpy as np
 
+from course_utils.answer_scores import ABSTAINING_ANSWER
 from course_utils.checks import check_classes, check_texts
 from course_utils.networks.pretrained import load_language_model, load_sentence_encoder
 from course_utils.runtime import progress
@@ -26,9 +27,8 @@ LONGEST_ANSWER = 64  # tokens
 NEAR = 0.25  # the model reads what is as similar; chosen by experiments/question_similarity.py, see its CSV
 PROMPT = (
     "Text:\n{text}\n\nQuestion: {question}\n"
-    "Answer from the text in a few words. If the text does not say, write: The text does not say."
+    f"Answer from the text in a few words. If the text does not say, write: {ABSTAINING_ANSWER}"
 )
-ABSTAINS = "The text does not say"
 
 
 def find_nearest(question_vector, passage_vectors, k):
@@ -149,7 +149,7 @@ def ask_in_terminal(folder, defend=None, retrieve=None):
                 column += len(piece)
                 print(piece, end="", flush=True)
             print()
-            if answer.strip().startswith(ABSTAINS):
+            if answer.strip().startswith(ABSTAINING_ANSWER[:-1]):
                 say(SILENT)
         except ValueError as error:
             say(str(error))
@@ -187,7 +187,7 @@ def ask_box(folder, defend=None, retrieve=None):
                 answer.value = f"<b>{MARK}</b>{html.escape(text)}"
             if pieces is None:
                 answer.value = html.escape(FAR)
-            elif text.strip().startswith(ABSTAINS):
+            elif text.strip().startswith(ABSTAINING_ANSWER[:-1]):
                 answer.value += f"<br>{html.escape(SILENT)}"
         except ValueError as error:
             answer.value = html.escape(str(error))
