@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,12 @@ def test_the_nearest_passages_come_first_and_the_model_reads_those_that_are_near
         f"Text:\n{LEASE}\n\nQuestion: How high is the rent of the flat?\n"
         "Answer from the text in a few words. If the text does not say, write: The text does not say."
     ]
+
+
+def test_the_model_is_asked_as_it_was_tuned():
+    forms = tomllib.loads((ROOT / "experiments" / "instruction_texts" / "forms.toml").read_text(encoding="utf-8"))
+    (template,) = [form["template"].strip() for form in forms["form"] if form["id"] == "application"]
+    assert template == ask.PROMPT
 
 
 def test_texts_are_data(folder, model):
