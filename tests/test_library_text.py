@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 import course_utils
-from course_utils.data import DataError
+from course_utils.data import DataError, load_passage_questions
 from course_utils.library_text import (
     ALPHABET,
     checksum,
@@ -185,3 +186,29 @@ def test_a_passage_is_a_run_of_whole_paragraphs_on_one_line():
     assert [run[:2] for run in passages_of(paragraphs)] == [(0, 3), (1, 3), (2, 3), (2, 4), (3, 4)]
     assert next(passages_of(paragraphs))[2] == f'A "title" {thirty} {fifty}'
     assert list(passages_of(plain_paragraphs(""))) == []
+
+
+def content_words(text):
+    """Return the beginnings, of four letters, of the words that are no stop words."""
+    return {word[:4] for word in re.findall(r"[a-z]{2,}", text.lower()) if word not in ENGLISH_STOP_WORDS}
+
+
+def test_half_of_the_questions_share_words_with_their_passage_and_half_share_few():
+    texts, questions = {passage.id: passage.text for passage in load_passages()}, load_passage_questions()
+    assert len(questions) == len({question.passage for question in questions}) == 60
+    assert len({question.id for question in questions}) == len({question.question for question in questions}) == 60
+    shares = {"shared": [], "own": []}
+    for question in questions:
+        asked = content_words(question.question)
+        shares[question.words].append(len(asked & content_words(texts[question.passage])) / len(asked))
+    assert len(shares["shared"]) == len(shares["own"]) == 30
+    assert min(shares["shared"]) >= 1 / 2 and max(shares["own"]) <= 1 / 3
+
+
+def test_each_passage_holds_an_accepted_answer_to_its_question_and_the_question_does_not():
+    texts = {passage.id: passage.text.lower() for passage in load_passages()}
+    for question in load_passage_questions():
+        assert any(answer.lower() in texts[question.passage] for answer in question.answers), question
+        asked = re.findall(r"\w+", question.question.lower())
+        assert not any(answer.lower() in asked for answer in question.answers), question
+        assert all(answer == answer.strip() and len(answer.split()) <= 5 for answer in question.answers)
