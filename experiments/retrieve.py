@@ -19,13 +19,13 @@ import argparse
 import itertools
 import os
 import platform
-import re
 from importlib.metadata import version
 
 import bm25s
 import numpy as np
 import snowballstemmer
 
+from course_utils.answer_scores import abstains, normalise
 from course_utils.data import load_passage_questions
 from course_utils.library_text import load_passages
 from course_utils.networks.chat_batches import answer_all
@@ -48,11 +48,6 @@ CONDITIONS = ("no text", "found passages", "right passage", "passage taken out")
 ASK = (
     "Text:\n{text}\n\nQuestion: {question}\n"
     "Answer from the text in a few words. If the text does not say, write: The text does not say."
-)
-ABSTAINS = re.compile(
-    r"(does not|doesn't|do not|don't) (say|mention|specify|state|provide|contain|know)"
-    r"|not (mentioned|specified|stated|provided)|(cannot|can't|unable to) (answer|determine)|no information",
-    re.IGNORECASE,
 )
 ASK_WITHOUT = "Question: {question}\nAnswer in a few words."
 
@@ -141,18 +136,13 @@ def conversations(passages, questions):
                 yield condition, question, [{"role": "user", "content": prompt}]
 
 
-def normalised(text):
-    """Return a text's words, in lower case and without articles, with a space around each."""
-    words = [word for word in re.findall(r"\w+", text.lower()) if word not in ("a", "an", "the")]
-    return f" {' '.join(words)} "
-
-
 def verdict(question, answer):
     """Return "abstained", "right" or "wrong"."""
-    if ABSTAINS.search(answer):
+    if abstains(answer):
         return "abstained"
-    beginning = normalised(" ".join(answer.split()[:WORDS]))
-    return "right" if any(normalised(accepted) in beginning for accepted in question.answers) else "wrong"
+    said = f" {normalise(' '.join(answer.split()[:WORDS]))} "
+    held = any(f" {normalise(accepted)} " in said for accepted in question.answers if normalise(accepted))
+    return "right" if held or answer.strip("\"'`. ") in question.answers else "wrong"
 
 
 def measure_answers(passages, questions, adapter):

@@ -1,4 +1,4 @@
-"""What people write in the exercise of chapter 5, part 4, first half: bodies of functions, wrong ones and right ones."""
+"""What people write in the exercise of chapter 5, part 4a: bodies of functions, wrong ones and right ones."""
 
 
 def retrieving(
@@ -47,7 +47,8 @@ OTHER_FORMS = {
         retrieving(gives="order[:k].tolist()"),
         retrieving(gives="tuple(int(place) for place in order[:k])"),
         "cosine = lambda row: float(np.dot(row, question_vector)) / (sum(x * x for x in row) ** 0.5)\n"
-        "return sorted(range(len(passage_vectors)), key=lambda place: cosine(passage_vectors[place]), reverse=True)[:k]",
+        "places = range(len(passage_vectors))\n"
+        "return sorted(places, key=lambda place: cosine(passage_vectors[place]), reverse=True)[:k]",
         "q = question_vector / np.linalg.norm(question_vector)\n"
         "rows = passage_vectors / np.linalg.norm(passage_vectors, axis=1, keepdims=True)\n"
         "k = min(k, len(rows))\ntop = np.argpartition(-(rows @ q), k - 1)[:k]\n"
