@@ -10,9 +10,9 @@ have changed. Passages with equal scores share the mean of their places. The pas
 float16, so that a lesson need not compute them.
 
 `answers` asks SmolLM2, greedily, at most 40 new tokens: without a text, with the three passages that MiniLM finds, with
-the right passage; and every second question of each half with three passages from a collection that lacks the right
-one. An answer is right when an accepted form stands among its first 20 words; it may also abstain. Answers that are
-there already are not asked for again.
+the right passage, with it but without the offer to write that the text does not say; and every second question of each
+half with three passages from a collection that lacks the right one. An answer is right when an accepted form stands
+among its first 20 words, and no "not"; it may also abstain. Answers that are there already are not asked for again.
 """
 
 import argparse
@@ -44,12 +44,11 @@ METHODS = {
     for stems, words, (k1, b) in itertools.product([True, False], ["en", "en_plus", None], [(1.5, 0.75), (0.9, 0.4)])
 }
 K, NEW_TOKENS, WORDS = 3, 40, 20
-CONDITIONS = ("no text", "found passages", "right passage", "passage taken out")
-ASK = (
-    "Text:\n{text}\n\nQuestion: {question}\n"
-    "Answer from the text in a few words. If the text does not say, write: The text does not say."
-)
+CONDITIONS = ("no text", "found passages", "right passage", "right, no way out", "passage taken out")
 ASK_WITHOUT = "Question: {question}\nAnswer in a few words."
+ASK_ONLY = "Text:\n{text}\n\nQuestion: {question}\nAnswer from the text in a few words."
+ASK = ASK_ONLY + " If the text does not say, write: The text does not say."
+FORMS = {"no text": ASK_WITHOUT, "right, no way out": ASK_ONLY}
 
 
 def encode(passages, questions):
@@ -127,12 +126,14 @@ def conversations(passages, questions):
             "no text": [],
             "found passages": [passage.text for passage in order[:K]],
             "right passage": [texts[question.passage]],
+            "right, no way out": [texts[question.passage]],
             "passage taken out": [passage.text for passage in others[:K]],
         }
         for condition in CONDITIONS:
             if condition != "passage taken out" or question.id in taken:
-                form = ASK if given[condition] else ASK_WITHOUT
-                prompt = form.format(text="\n\n".join(given[condition]), question=question.question)
+                prompt = FORMS.get(condition, ASK).format(
+                    text="\n\n".join(given[condition]), question=question.question
+                )
                 yield condition, question, [{"role": "user", "content": prompt}]
 
 
@@ -142,6 +143,7 @@ def verdict(question, answer):
         return "abstained"
     said = f" {normalise(' '.join(answer.split()[:WORDS]))} "
     held = any(f" {normalise(accepted)} " in said for accepted in question.answers if normalise(accepted))
+    held = held and " not " not in said
     return "right" if held or answer.strip("\"'`. ") in question.answers else "wrong"
 
 
@@ -152,8 +154,8 @@ def measure_answers(passages, questions, adapter):
         "# command: python experiments/retrieve.py answers, then the same with --adapter course",
         f"# seeds: none is drawn: each answer is greedy, at most {NEW_TOKENS} tokens",
         hardware(),
-        f"# right: an accepted answer stands among the first {WORDS} words; what the model wrote is not kept, for much "
-        "of it quotes the documentation",
+        f'# right: an accepted answer stands among the first {WORDS} words, and no "not"; what the model wrote is not '
+        "kept, for much of it quotes the documentation",
     ]
     rows = start_sweep("retrieval_answers", head, ["model", "condition", "question", "words", "verdict", "length"])
     done = {(row["model"], row["condition"], row["question"]) for row in rows}
