@@ -18,11 +18,13 @@ from course_utils.weights import fetch
 __all__ = [
     "DataError",
     "Digits",
+    "PassageQuestion",
     "Photo",
     "Phrase",
     "Phrases",
     "SpokenSentence",
     "load_digits",
+    "load_passage_questions",
     "load_photo",
     "load_photos",
     "load_phrases",
@@ -300,6 +302,33 @@ class SpokenSentence:
 def load_spoken_sentences():
     """Load the course's 40 sentences for speech, six or so for each topic, as a tuple; CC BY 4.0."""
     return tuple(SpokenSentence(**row) for row in _read_table("spoken_sentences.csv"))
+
+
+@dataclass(frozen=True)
+class PassageQuestion:
+    """A question that one passage of `course_utils.library_text.load_passages` answers, and accepted short answers.
+
+    `words` is "shared" where the question uses the passage's own words, "own" where it says the same in others.
+    """
+
+    id: str
+    words: str
+    passage: str  # its id
+    question: str
+    answers: tuple[str, ...]
+
+
+def load_passage_questions():
+    """Load the course's 60 questions about passages of Python's documentation, a tuple of PassageQuestion; CC BY 4.0.
+
+    Each of 60 passages that state a short fact has one. "shared" are 30 questions of which at least half of the content
+    words stand in the passage, "own" are 30 of which at most a third do. A content word is none of scikit-learn's
+    English stop words; two are the same where their first four letters are.
+    """
+    return tuple(
+        PassageQuestion(**{**row, "answers": tuple(row["answers"].split("|"))})
+        for row in _read_table("passage_questions.csv")
+    )
 
 
 def _read_table(name):
