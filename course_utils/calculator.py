@@ -6,7 +6,12 @@ import operator
 import re
 from fractions import Fraction
 
-__all__ = ["calculate", "read_request"]
+__all__ = ["TOOL_PROMPT", "calculate", "read_request"]
+
+TOOL_PROMPT = (
+    'You can use a calculator. To use it, write only one line: {"tool": "calculator", "expression": "2 + 3"}. '
+    "Otherwise answer.\n\n"
+)
 
 LONGEST, LARGEST, DECIMALS = 100, 10**15, 6  # characters of an expression, any number on the way, of the result
 OPERATIONS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
