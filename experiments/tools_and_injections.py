@@ -3,10 +3,10 @@
     python experiments/tools_and_injections.py                      the model as it is
     python experiments/tools_and_injections.py --adapter course     with the course's adapter
 
-The 66 questions of `load_tool_questions`: the model alone; with the calculator announced; and with it announced after
-three examples. The 30 texts of `load_injections`, clean and with each of their four injections: in the application's
-prompt; between delimiters that the prompt explains; and after the lesson's own filter. Greedy, so that nothing is
-drawn. Rows are appended, and what is there already is not run again: delete the CSVs to start afresh.
+The 66 questions of `load_tool_questions`: the model alone; with the calculator announced; and, without an adapter, with
+it announced before three examples. The 30 texts of `load_injections`, clean and with each of their four injections: in
+the application's prompt; between delimiters that the prompt explains; and after the lesson's own filter. Greedy, so
+that nothing is drawn. Rows are appended, and what is there already is not run again: delete the CSVs to start afresh.
 """
 
 import argparse
@@ -38,6 +38,7 @@ EXAMPLES = (  # of the form of the questions, with none of their numbers
 )
 LESSON = "05_part_4b.ipynb"  # whose solution is the filter
 ROUNDS, NEW_TOKENS, SHORT, BATCH = 3, 64, 24, 8
+CONDITIONS = ("alone", "calculator", "after examples")  # the adapter was tuned to need no examples
 TOOL_COLUMNS = "adapter condition id kind requests malformed right answer".split()
 INJECTION_COLUMNS = "adapter defence id part form written right answer".split()
 
@@ -117,7 +118,7 @@ def right_sum(question, answer, value):
 
 def answer_questions(model, adapter, done):
     questions = load_tool_questions()
-    for condition in ("alone", "calculator", "after examples"):
+    for condition in CONDITIONS[: 3 if adapter == "none" else 2]:
         if (adapter, condition) in done:
             continue
         talks = conversations([question.question for question in questions], condition)

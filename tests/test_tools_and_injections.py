@@ -121,7 +121,7 @@ def test_every_question_and_every_injection_was_asked_under_each_condition(scrip
     answers, stored = read_sweep("tool_answers"), read_sweep("injections")
     ids = [question.id for question in load_tool_questions()]
     for adapter in {row["adapter"] for row in answers}:
-        for condition in ("alone", "calculator", "after examples"):
+        for condition in script.CONDITIONS[: 3 if adapter == "none" else 2]:
             rows = [row for row in answers if (row["adapter"], row["condition"]) == (adapter, condition)]
             assert [row["id"] for row in rows] == ids, (adapter, condition)
     injections = load_injections()
