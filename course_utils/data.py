@@ -1,4 +1,4 @@
-"""Load the course's data: handwritten digits, photographs, and sentences with their translations."""
+"""Load the course's data: handwritten digits, photographs, sentences with their translations, and questions."""
 
 import csv
 import gzip
@@ -21,11 +21,13 @@ __all__ = [
     "Photo",
     "Phrase",
     "Phrases",
+    "Question",
     "SpokenSentence",
     "load_digits",
     "load_photo",
     "load_photos",
     "load_phrases",
+    "load_questions",
     "load_spoken_sentences",
     "package_file",
 ]
@@ -300,6 +302,28 @@ class SpokenSentence:
 def load_spoken_sentences():
     """Load the course's 40 sentences for speech, six or so for each topic, as a tuple; CC BY 4.0."""
     return tuple(SpokenSentence(**row) for row in _read_table("spoken_sentences.csv"))
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question to a language model that gets no text beside it.
+
+    `kind` is "known", where most people would know the answer, or "unanswerable": its `topic` is then "made up",
+    "future", "own life" (the asker's) or "false premise". `accepted` are short answers, one of which a right one holds;
+    where a premise is false they correct it, and for other unanswerable questions there is none.
+    """
+
+    id: str
+    kind: str
+    topic: str
+    question: str
+    accepted: tuple[str, ...]
+
+
+def load_questions():
+    """Load the course's 72 questions with known answers and 100 that nobody can answer, as a tuple; CC BY 4.0."""
+    rows = _read_table("questions.csv")
+    return tuple(Question(**row | {"accepted": tuple(filter(None, row["accepted"].split("|")))}) for row in rows)
 
 
 def _read_table(name):
