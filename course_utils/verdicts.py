@@ -17,7 +17,8 @@ nobody knows · no one knows · no way of knowing · has not happened · have no
 remains to be seen · does not exist · doesn't exist · do not exist · don't exist · never existed · no such ·
 there is no · there's no · there was no · there are no · not a real · isn't a real · not an actual ·
 please provide · provide more · more context · more information · could you tell me · can you tell me ·
-tell me more · does not say · as an ai i · i am designed to · i'm designed to · depends on
+tell me more · does not say · as an ai i · i'm not a helpful · i am not a helpful · i am designed to ·
+i'm designed to · not equipped to · i'm sorry for · depends on
 """
 
 _WORD = re.compile(r"[^\W_]+(?:'(?!s\b)[^\W_]+)?")  # with its apostrophe: "don't", but not the one of "Ann's"

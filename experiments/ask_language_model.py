@@ -4,12 +4,12 @@
     python experiments/ask_language_model.py examples [--adapter course]
     python experiments/ask_language_model.py stories
 
-questions: `course_utils.data.load_questions`, in three forms: the chat template, the same with leave to say "I do not
-know", and the bare text; without the adapter mini-GPT gets the bare text, too. examples: the opposite of a word, after
-no example, three right ones, or the same three with their answers exchanged. stories: how much of them is repeated, by
-the likeliest token and by drawn ones. All but the drawn texts are the likeliest token each time, eight texts side by
-side; `gap` is the smallest difference between the first and the second logit of an answer: where it is tiny, another
-processor may write another text. Rows are appended, and what is there already is not run again.
+questions: `course_utils.data.load_questions`, in three forms: the chat template, the same with permission to say "I do
+not know", and the bare text; without the adapter mini-GPT gets the bare text, too. examples: the opposite of a word,
+after no example, three right ones, or the same three with their answers exchanged. stories: how much of them is
+repeated, by the likeliest token and by drawn ones. All but the drawn texts are the likeliest token each time, sixteen
+texts side by side; `gap` is the smallest difference between the first and the second logit of an answer: where it is
+tiny, another processor may write another text. Rows are appended, and what is there already is not run again.
 """
 
 import argparse
@@ -26,8 +26,8 @@ from course_utils.tables import append_rows, start_sweep
 from course_utils.verdicts import abstains, says
 from course_utils.weights import verified_path
 
-BATCH, TOKENS, STORY_TOKENS = 8, 40, 160
-LEAVE = "\nIf you do not know the answer, or nobody can know it, write: I do not know."
+BATCH, TOKENS, STORY_TOKENS = 16, 40, 160
+PERMISSION = "\nIf you do not know the answer, or nobody can know it, write: I do not know."
 EXAMPLES = {"hot": "cold", "up": "down", "early": "late"}
 OPPOSITES = """
 big small little tiny · happy sad unhappy · fast slow · open closed close shut · day night · young old · wet dry ·
@@ -82,11 +82,26 @@ def write(model, rows, new, **settings):
     return written
 
 
-def smallest_gap(model, prompt, written, new):
-    """Return the smallest gap between the first and second logit where the written tokens, and the end, were chosen."""
-    chosen = len(written) + (len(written) < new)  # the end that the model set was chosen, too
-    top = np.partition(model.logits(np.array(prompt + written))[len(prompt) - 1 :][:chosen], -2, axis=-1)
-    return float((top[:, -1] - top[:, -2]).min())
+def write_likeliest(model, rows, new):
+    """Return, for each of several prompts, the likeliest tokens (a list) up to the end, and the smallest gap.
+
+    The gap is the one between the first and the second logit, where a token or the end was chosen.
+    """
+    (ids, counted), sizes = left_padded(rows), model.config
+    room = (len(rows), sizes.key_value_heads, ids.shape[1] + new, sizes.d_head)
+    cache = [(np.zeros(room, np.float32), np.zeros(room, np.float32)) for _ in model.layers]
+    written, gaps, done = [[] for _ in rows], np.full(len(rows), np.inf), np.zeros(len(rows), bool)
+    for _ in range(new):
+        logits = model.states(ids, counted, cache)[:, -1] @ model.head
+        tokens, top = logits.argmax(axis=-1), np.partition(logits, -2, axis=-1)
+        gaps = np.where(done, gaps, np.minimum(gaps, top[:, -1] - top[:, -2]))
+        done |= np.isin(tokens, list(model.tokenizer.ends))
+        for place in np.flatnonzero(~done):
+            written[place].append(int(tokens[place]))
+        if done.all():
+            break
+        ids, counted = tokens[:, None], np.concatenate([counted, np.ones((len(rows), 1), int)], axis=1)
+    return written, gaps
 
 
 def in_batches(items, size=BATCH):
@@ -99,18 +114,15 @@ def one_line(text):
 
 def answers_of(model, prompts, new):
     """Return (one-line answer, gap) for each of at most `BATCH` prompts (lists of tokens)."""
-    written = write(model, prompts, new)
-    return [
-        (one_line(model.decode(tokens)), round(smallest_gap(model, prompt, tokens, new), 4))
-        for prompt, tokens in zip(prompts, written, strict=True)
-    ]
+    written, gaps = write_likeliest(model, prompts, new)
+    return [(one_line(model.decode(row)), round(float(gap), 4)) for row, gap in zip(written, gaps, strict=True)]
 
 
 def question_prompts(model):
     """Return, for each form of asking, the function that makes a prompt's tokens of a question."""
     return {
         "chat": lambda text: model.tokenizer.encode_chat(user(text)),
-        "leave": lambda text: model.tokenizer.encode_chat(user(text + LEAVE)),
+        "told": lambda text: model.tokenizer.encode_chat(user(text + PERMISSION)),
         "bare": model.encode,
     }
 
@@ -121,7 +133,7 @@ def ask_questions(model, name, comments):
     there = {(row["model"], row["form"], row["id"]) for row in start_sweep("chat_answers", comments, columns)}
     todo = [
         (form, question)
-        for form in question_prompts(model)
+        for form in (["chat", "told"] if "adapter" in name else question_prompts(model))
         for question in load_questions()
         if (name, form, question.id) not in there
     ]
