@@ -25,6 +25,7 @@ __all__ = [
     "Photo",
     "Phrase",
     "Phrases",
+    "Question",
     "SpokenSentence",
     "ToolQuestion",
     "load_digits",
@@ -33,6 +34,7 @@ __all__ = [
     "load_photo",
     "load_photos",
     "load_phrases",
+    "load_questions",
     "load_spoken_sentences",
     "load_tool_questions",
     "package_file",
@@ -418,6 +420,28 @@ def load_injections(part=None):
 def _read_file(name):
     """Return the text of a file of `course_utils/files`."""
     return importlib.resources.files("course_utils").joinpath("files", name).read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question to a language model that gets no text beside it.
+
+    `kind` is "known", where most people would know the answer, or "unanswerable": its `topic` is then "made up",
+    "future", "own life" (the asker's) or "false premise". `accepted` are short answers, one of which a right one holds;
+    where a premise is false they correct it, and for other unanswerable questions there is none.
+    """
+
+    id: str
+    kind: str
+    topic: str
+    question: str
+    accepted: tuple[str, ...]
+
+
+def load_questions():
+    """Load the course's 72 questions with known answers and 100 that nobody can answer, as a tuple; CC BY 4.0."""
+    rows = _read_table("questions.csv")
+    return tuple(Question(**row | {"accepted": tuple(filter(None, row["accepted"].split("|")))}) for row in rows)
 
 
 def _read_table(name):
