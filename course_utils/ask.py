@@ -49,7 +49,7 @@ class Texts:
     def __init__(self, folder, defend=None, retrieve=None):
         self.defend, self.retrieve = defend, retrieve or find_nearest
         self.passages, self.notes = read_passages(folder)
-        self.encoder, self.model = load_sentence_encoder(), load_language_model()
+        self.encoder, self.model = load_sentence_encoder(), load_language_model(adapter="course")
         texts = [passage.text for passage in self.passages]
         parts = [texts[start : start + 32] for start in range(0, len(texts), 32)]
         self.vectors = np.concatenate([self.encoder.encode(part) for part in progress(parts, "reading")])
