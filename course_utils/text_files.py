@@ -30,7 +30,7 @@ SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*$")
 
 @dataclass(frozen=True)
 class Passage:
-    """A piece of a file, of about 80 words: where it stands, and its text."""
+    """A piece of a file, of 80 words or less: where it stands, and its text."""
 
     file: str
     line: int
@@ -120,14 +120,17 @@ def printable(text):
 
 
 def cut_passages(text):
-    """Yield (line, passage): pieces of about 80 words that end where a sentence or a paragraph ends, if they can."""
+    """Yield (line, passage): pieces that end with a sentence, after some 80 words, or with a paragraph, after 30.
+
+    Where no sentence ends for long, a piece ends after 110 words or 540 characters.
+    """
     start, words, line, counted = 0, 0, 1, 0
     for word in re.finditer(r"\S{1,60}\s*", text):
         if not words:
             start = word.start()
         words, end = words + 1, word.end()
         ends = words >= 70 and SENTENCE_END.search(word[0].rstrip())
-        ends = ends or (words >= 50 and word[0].count("\n") > 1)
+        ends = ends or (words >= 30 and word[0].count("\n") > 1)
         if ends or words >= 110 or end - start >= 540 or end == len(text):
             line, counted = line + text.count("\n", counted, start), start
             lines = (" ".join(part.split()) for part in text[start:end].splitlines())
