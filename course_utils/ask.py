@@ -49,7 +49,7 @@ class Texts:
     def __init__(self, folder, defend=None, retrieve=None):
         self.defend, self.retrieve = defend, retrieve or find_nearest
         self.passages, self.notes = read_passages(folder)
-        self.encoder, self.model = load_sentence_encoder(), load_language_model()
+        self.encoder, self.model = load_sentence_encoder(), load_language_model(adapter="course")
         texts = [passage.text for passage in self.passages]
         parts = [texts[start : start + 32] for start in range(0, len(texts), 32)]
         self.vectors = np.concatenate([self.encoder.encode(part) for part in progress(parts, "reading")])
@@ -89,6 +89,7 @@ def _check_question(question):
 
 # Showing
 
+LOADING = "Reading the texts and loading two models: ten to thirty seconds."
 MARK = "The model's answer (may be wrong): "
 FAR = f"Not in the texts, it seems: no passage is near the question (similarity {NEAR} or more)."
 SILENT = "Not in the texts, it seems: the model finds no answer in these passages."
@@ -106,6 +107,10 @@ def _describe(texts):
     ]
 
 
+def _place(passage, similarity):
+    return f"{passage.file}, line {passage.line} (similarity {similarity:.2f})"
+
+
 def ask_in_terminal(folder, defend=None, retrieve=None):
     """Read questions from the keyboard, or one a line from a file, until they end; print passages and answers.
 
@@ -117,7 +122,7 @@ def ask_in_terminal(folder, defend=None, retrieve=None):
         for line in text.splitlines():
             print(textwrap.fill(line, width - 1, initial_indent=indent, subsequent_indent=indent))
 
-    say("Reading the texts and loading two models: ten to thirty seconds.")
+    say(LOADING)
     sys.stdout.flush()
     texts = Texts(folder, defend, retrieve)
     say("\n".join(_describe(texts)))
@@ -135,7 +140,7 @@ def ask_in_terminal(folder, defend=None, retrieve=None):
         try:
             found, pieces = texts.ask(question)
             for passage, similarity in found:
-                say(f"{passage.file}, line {passage.line} (similarity {similarity:.2f})")
+                say(_place(passage, similarity))
                 say(passage.text, "    ")
             if pieces is None:
                 say(FAR)
@@ -166,6 +171,7 @@ def ask_box(folder, defend=None, retrieve=None):
     """
     import ipywidgets
 
+    print(LOADING, flush=True)
     texts = Texts(folder, defend, retrieve)
     field = ipywidgets.Text(description="Question:", continuous_update=False, layout=ipywidgets.Layout(width="75%"))
     button = ipywidgets.Button(description="Ask")
@@ -180,27 +186,26 @@ def ask_box(folder, defend=None, retrieve=None):
         button.disabled, passages.value, answer.value = True, "", "…"
         try:
             found, pieces = texts.ask(field.value)
-            passages.value = "".join(map(_as_html, *zip(*found, strict=True)))
+            passages.value = "".join(_as_html(_place(*one), "\n" + one[0].text) for one in found)
             text = ""
             for piece in pieces or ():
                 text += piece
-                answer.value = f"<b>{MARK}</b>{html.escape(text)}"
+                answer.value = _as_html(MARK, text)
             if pieces is None:
-                answer.value = html.escape(FAR)
+                answer.value = _as_html("", FAR)
             elif text.strip().startswith(ABSTAINING_ANSWER[:-1]):
-                answer.value += f"<br>{html.escape(SILENT)}"
+                answer.value = _as_html(MARK, f"{text}\n{SILENT}")
         except ValueError as error:
-            answer.value = html.escape(str(error))
+            answer.value = _as_html("", str(error))
         finally:
             button.disabled = False
 
     field.observe(respond, "value")
     button.on_click(respond)
-    about = ipywidgets.HTML("<br>".join(map(html.escape, _describe(texts))))
+    about = ipywidgets.HTML(_as_html("", "\n".join(_describe(texts))))
     return ipywidgets.VBox([about, ipywidgets.HBox([field, button]), answer, passages, trouble])
 
 
-def _as_html(passage, similarity):
-    place = f"{passage.file}, line {passage.line} (similarity {similarity:.2f})"
-    text = html.escape(passage.text).replace("\n", "<br>")
-    return f"<p><b>{html.escape(place)}</b><br>{text}</p>"
+def _as_html(title, text):
+    lines = "<br>".join(map(html.escape, text.splitlines()))
+    return f'<p style="line-height: 1.4"><b>{html.escape(title)}</b> {lines}</p>'

@@ -47,7 +47,7 @@ def install(monkeypatch=None):
     """Put the stand-ins in place; return the model."""
     model, put = Model(), setattr if monkeypatch is None else monkeypatch.setattr
     put(ask, "load_sentence_encoder", Encoder)
-    put(ask, "load_language_model", lambda: model)
+    put(ask, "load_language_model", lambda adapter: model)
     return model
 
 

@@ -1,5 +1,6 @@
 """Questions to a person's own texts: what the model reads, an honest "not in the texts", a terminal, a box."""
 
+import html
 import os
 import signal
 import subprocess
@@ -260,23 +261,23 @@ def test_the_box_answers_to_enter_and_to_its_button(folder, model):
     states = []
     answer.observe(lambda change: states.append((change.new, button.disabled)), "value")
     field.value = "How high is the rent of the flat?"  # as Enter does
-    assert answer.value.startswith(f"<b>{MARK}</b>") and "allowed in the flat." in answer.value
+    assert f"<b>{html.escape(MARK)}</b>" in answer.value and "allowed in the flat." in answer.value
     assert "lease.md, line 2" in passages.value and not button.disabled
     assert len(states) > 5 and all(disabled for _, disabled in states)  # the answer grows while it is written
     button.click()
     assert len(model.prompts) == 1  # the same question is not asked twice
     for question, words in (("What stays silent about pumpkin soup?", SILENT), ("Who was Napoleon?", FAR)):
         field.value = question
-        assert answer.value.endswith(words.replace("'", "&#x27;"))
+        assert answer.value.endswith(f"{html.escape(words)}</p>")
     field.value = ""
-    assert answer.value.startswith("The question is empty") and passages.value == ""
+    assert "The question is empty" in answer.value and passages.value == ""
 
 
 def test_the_box_shows_texts_and_errors_as_text(folder, model):
     (folder / "<b>.md").write_text("<script>alert(1)</script> The rent of the flat & more.")
     _, field, button, answer, passages = parts_of(ask_box(folder, retrieve=lambda question, texts, k: [1, 9]))
     button.click()
-    assert answer.value.startswith("The question is empty")
+    assert "The question is empty" in answer.value
     field.value = "rent of the flat"
     assert "what retrieve returned: found 1 to 9" in answer.value and not button.disabled
     _, field, _, answer, passages = parts_of(ask_box(folder, retrieve=lambda question, texts, k: [0]))

@@ -7,6 +7,7 @@ import pytest
 from course_utils import ask, text_files
 from course_utils.__main__ import COMMANDS
 from course_utils.notebooks import NOTEBOOKS, ROOT, list_notebooks, read_notebook
+from course_utils.tables import read_sweep
 
 GUIDE = (ROOT / "docs" / "instructor_guide.md").read_text(encoding="utf-8")
 ASK = (ROOT / "docs" / "ask.md").read_text(encoding="utf-8")
@@ -58,8 +59,25 @@ def test_commands_of_the_guides_exist():
         assert set(re.findall(r"-m course_utils ([a-z]+)\b", text)) <= set(COMMANDS)
 
 
+OTHER_TEXTS = [("own texts, held out", kind) for kind in ("answered", "elsewhere")]
+
+
+def _share_near(collection, kind, bound=ask.NEAR):
+    rows = read_sweep("question_similarity", collection=collection, kind=kind)
+    return sum(row["similarity"] >= bound for row in rows) / len(rows)
+
+
+def test_the_similarity_from_which_the_model_reads_is_the_one_that_was_chosen():
+    """The highest multiple of 0.05 at which 98 of 100 answered questions still pass."""
+    chosen, higher = (_share_near("own texts, training", "answered", bound) for bound in (ask.NEAR, ask.NEAR + 0.05))
+    assert chosen >= 0.98 > higher
+
+
 def test_the_page_on_asking_states_the_limits():
+    answered, elsewhere = (_share_near(collection, kind) for collection, kind in OTHER_TEXTS)
     for words in (
+        f"{answered:.0%} of 170".replace("%", " %"),
+        f"{elsewhere:.0%} of 172".replace("%", " %"),
         "course_utils ask FOLDER",
         f"at least {ask.NEAR}",
         f"larger than {text_files.LARGEST / 1e6:.0f} MB",
