@@ -10,7 +10,8 @@ from course_utils.checks import check_texts
 __all__ = ["ABSTAINING_ANSWER", "abstains", "calculator_value", "holds_answer", "normalise", "score_answer"]
 
 ABSTAINING_ANSWER = "The text does not say."
-LONGEST_SENTENCE = 12  # words that an answer may be wrapped in
+LONGEST_SENTENCE = 12  # words of a sentence around an answer, its own not counted
+LONGEST_ABSTENTION = 30  # words
 LONGEST_EXPRESSION = 100  # characters
 TOLERANCE = 1e-6  # of a calculated value
 
@@ -61,21 +62,24 @@ def abstains(text):
 
 
 def holds_answer(text, accept, others=()):
-    """Say whether a text gives one of the accepted answers: alone, or in a sentence of at most 12 words.
+    """Say whether a text gives one of the accepted answers: alone, or in a sentence of at most 12 words more.
 
-    The sentence must neither hold one of the `others`, which are wrong, nor say no, unless the accepted answer does.
+    The sentence stands on one line. It must neither hold one of the `others`, which are wrong, nor say no, unless the
+    accepted answer does.
     """
     said = normalise(text)
     accepted = [normalise(answer) for answer in check_texts("accept", accept)]
     if said in accepted:
         return True
     held = [answer for answer in accepted if _holds(said, answer)]
-    if not held or abstains(text) or len(COUNTED_WORD.findall(text)) > LONGEST_SENTENCE:
+    if not held or "\n" in text.strip() or abstains(text):
         return False
     rest = f" {said} "
     for answer in sorted(held, key=len, reverse=True):
         rest = rest.replace(f" {answer} ", "  ")
-    return not NEGATIONS & set(rest.split()) and not any(_holds(rest, normalise(other)) for other in others)
+    words = rest.split()
+    short = len(words) <= LONGEST_SENTENCE and not NEGATIONS & set(words)
+    return short and not any(_holds(" ".join(words), normalise(other)) for other in others)
 
 
 def _holds(said, phrase):
@@ -122,9 +126,10 @@ def score_answer(instruction, text):
     Returns
     -------
     bool
-        "answer": one of the accepted answers, see `holds_answer`. "abstain": the text abstains, and in a sentence of at
-        most 12 words. "words 8": at most eight words, among them an accepted one. "request": a calculator's request of
-        the same value. "talk": any words. The other checks are forms: the form is kept, and what stands in it is right.
+        "answer": one of the accepted answers, see `holds_answer`. "abstain": the first sentence abstains, and the text
+        has at most 30 words. "words 8": at most eight words, among them an accepted one. "request": a calculator's
+        request of the same value. "talk": any words. The other checks are forms: the form is kept, and what stands in
+        it is right.
     """
     text = text.strip()
     name, _, limit = instruction.check.partition(" ")
@@ -138,7 +143,8 @@ def _is_answer(instruction, text):
 
 
 def _is_abstention(_instruction, text):
-    return abstains(text) and len(COUNTED_WORD.findall(text)) <= LONGEST_SENTENCE
+    first = re.split(r"(?<=[.!?])\s", text)[0]
+    return abstains(first) and len(COUNTED_WORD.findall(text)) <= LONGEST_ABSTENTION
 
 
 def _is_within(instruction, text, limit):

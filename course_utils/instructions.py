@@ -31,6 +31,7 @@ class Instruction:
     form: str
     kind: str
     part: str
+    text_id: str
     messages: tuple[dict, ...]
     answer: str
     accept: tuple[str, ...]
@@ -64,19 +65,19 @@ def load_instructions(part=None):
         raise ValueError(f"part: found {part!r}, expected one of {', '.join(PARTS)}, or None for all.")
     text = importlib.resources.files("course_utils").joinpath("files", "instructions.jsonl").read_text("utf-8")
     rows = [row for row in map(json.loads, text.splitlines()) if part in (None, row["part"])]
-    asked = {row["checksum"] for row in rows if "checksum" in row}
+    asked = {row["text_id"] for row in rows if row["part"] == "python"}
     passages = _library_passages() if asked else {}
     if len(asked & set(passages)) < FEWEST_FOUND * len(asked):
         raise DataError(
             f"{len(asked & set(passages))} of {len(asked)} passages stand in the documentation of this Python, too few "
             "to compare with the course's numbers. Use a Python 3.11, 3.12 or 3.13 as python.org brings it."
         )
-    return tuple(_instruction(row, passages) for row in rows if row.get("checksum") in {None, *passages})
+    return tuple(_instruction(row, passages) for row in rows if row["text_id"] not in asked - set(passages))
 
 
 def _instruction(row, passages):
     row.pop("topic", None)
-    passage = passages.get(row.pop("checksum", None))
+    passage = passages.get(row["text_id"])
     if passage is not None:
         row["messages"] = [{**m, "content": m["content"].replace("{text}", passage)} for m in row["messages"]]
     for name in ("messages", "accept", "others"):

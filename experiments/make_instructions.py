@@ -31,7 +31,7 @@ PYTHON_FORMS = ("question first", "document tags", "do not guess", "capital head
 
 # pairs of each form: {kind of form: {what: count}}; "application" has its own counts
 TRAIN = {
-    "ask": {"answer": 8, "abstain": 7},
+    "ask": {"answer": 9, "abstain": 7},
     "application": {"answer": 46, "abstain": 34},
     "planted": {"answer": 25},
     "json": {"format": 8},
@@ -127,9 +127,10 @@ def fill(template, **values):
     return re.sub(r"\{(\w+)\}", lambda found: str(values.get(found[1], found[0])), template.strip("\n"))
 
 
-def opened(text):
-    """Begin a text with a capital letter."""
-    return text[0].upper() + text[1:]
+def opened(accept):
+    """Return the first of the accepted answers with a capital letter, but as it stands if it may be quoted."""
+    as_it_stands = any(answer.startswith('"') for answer in accept)
+    return accept[0] if as_it_stands else accept[0][0].upper() + accept[0][1:]
 
 
 class Maker:
@@ -161,11 +162,11 @@ class Maker:
         self.random.shuffle(items)
         return cycle(items)
 
-    def add(self, form, kind, content, answer, accept, check, others=(), before=()):
+    def add(self, form, kind, text_id, content, answer, accept, check, others=(), before=()):
         messages = [*before, {"role": "user", "content": content}]
         number = f"{self.part.split()[0]}-{len(self.pairs) + 1:03}"
-        row = dict(id=number, form=form["id"], kind=kind, part=self.part, messages=messages, answer=answer)
-        self.pairs.append(row | dict(accept=list(accept), others=list(others), check=check))
+        row = dict(id=number, form=form["id"], kind=kind, part=self.part, text_id=text_id, messages=messages)
+        self.pairs.append(row | dict(answer=answer, accept=list(accept), others=list(others), check=check))
 
     def make(self):
         for form in self.forms:
@@ -177,7 +178,7 @@ class Maker:
 
     # a question about a text
 
-    def _layout(self, form, entry, question, index, strange=False):
+    def _layout(self, form, entry, question, index, order="", strange=False):
         """Fill a form with a text; some of the application's have two or three, and `strange` ones not the right."""
         several = form["id"] == "numbered passages" or (form["id"] == "application" and index % 5 < 2)
         chosen = [entry]
@@ -188,7 +189,6 @@ class Maker:
                 chosen[self.random.randrange(len(chosen))] = entry
         text = "\n\n".join(other["text"] for other in chosen)
         lines = sentences(text)
-        order = next(self.orders) if form["kind"] == "planted" else ""
         place = self.random.randrange(1, len(lines) + 1)
         return fill(
             form["template"],
@@ -202,10 +202,12 @@ class Maker:
 
     def _answer(self, form, index):
         entry, (_, question, accept) = next(self.answered)
-        others = other_candidates(entry, question, accept)
-        self.add(
-            form, "answer", self._layout(form, entry, question, index), opened(accept[0]), accept, "answer", others
-        )
+        others, order = other_candidates(entry, question, accept), ""
+        if form["kind"] == "planted":
+            order = next(self.orders)
+            others += re.findall(r'(?<=")[^"]+(?=")|\b[A-Z]{4,}\b|(?<=word )\w+', order)
+        content = self._layout(form, entry, question, index, order)
+        self.add(form, "answer", entry["name"], content, opened(accept), accept, "answer", others)
 
     def _abstain(self, form, index):
         entry, question = next(self.unanswered)
@@ -213,7 +215,7 @@ class Maker:
         if index % 5 == 1 and form["id"] in ("application", "numbered passages"):  # no text is on the subject
             entry, (_, question, _) = next(self.again)
             content = self._layout(form, entry, question, index, strange=True)
-        self.add(form, "abstain", content, ABSTAINING_ANSWER, [ABSTAINING_ANSWER], "abstain")
+        self.add(form, "abstain", entry["name"], content, ABSTAINING_ANSWER, [ABSTAINING_ANSWER], "abstain")
 
     # a given form
 
@@ -222,7 +224,7 @@ class Maker:
 
     def _form(self, form, entry, question, answer, accept, check, others=()):
         content = fill(form["template"], text=entry["text"], question=question)
-        self.add(form, "format", content, answer, accept, check, others)
+        self.add(form, "format", entry["name"], content, answer, accept, check, others)
 
     def _two(self, form, write, check):
         entry, first = next(self.again)
@@ -231,7 +233,7 @@ class Maker:
         values = dict(key1=key1, question1=question1, key2=key2, question2=question2, text=entry["text"])
         accept = [f"{key}: {value}" for key, _, values_ in (first, second) for value in values_]
         answer = write(key1, accept1[0].replace('"', ""), key2, accept2[0].replace('"', ""))
-        self.add(form, "format", fill(form["template"], **values), answer, accept, check)
+        self.add(form, "format", entry["name"], fill(form["template"], **values), answer, accept, check)
 
     def _json(self, form):
         self._two(form, lambda k1, v1, k2, v2: json.dumps({k1: v1, k2: v2}, ensure_ascii=False), "json")
@@ -272,7 +274,7 @@ class Maker:
 
     def _one_word(self, form):
         entry, (_, question, accept) = next(self.one_word)
-        self._form(form, entry, question, opened(accept[0]), accept, "word")
+        self._form(form, entry, question, opened(accept), accept, "word")
 
     def _digits(self, form):
         entry, (_, question, accept) = next(self.how_many)
@@ -302,10 +304,10 @@ class Maker:
             answer = answer.removesuffix(".") if form["id"] in ("headline", "small sign") else answer
         else:
             entry, (_, question, accept) = next(self.two_words)
-            answer, others = opened(accept[0]), other_candidates(entry, question, accept)
+            answer, others = opened(accept), other_candidates(entry, question, accept)
         limit = len(answer.split()) + self.random.randrange(4)
         content = fill(form["template"], text=entry["text"], question=question, limit=limit)
-        self.add(form, "limit", content, answer, accept, f"words {limit}", others)
+        self.add(form, "limit", entry["name"], content, answer, accept, f"words {limit}", others)
 
     # a calculator
 
@@ -313,7 +315,7 @@ class Maker:
         question, expression, _ = next(self.requests)
         request = json.dumps({"tool": "calculator", "expression": expression})
         content = fill(form["template"], question=question)
-        self.add(form, "calculator", content, request, [written(calculator_value(request))], "request")
+        self.add(form, "calculator", question, content, request, [written(calculator_value(request))], "request")
 
     def _result(self, form, _index):
         question, expression, sentence = next(self.results)
@@ -323,13 +325,13 @@ class Maker:
             {"role": "user", "content": fill(form["template"], question=question)},
             {"role": "assistant", "content": request},
         ]
-        answer = opened(sentence.replace("{}", result))
-        self.add(form, "calculator", f"calculator: {result}", answer, [result], "answer", before=before)
+        answer = opened([sentence.replace("{}", result)])
+        self.add(form, "calculator", question, f"calculator: {result}", answer, [result], "answer", before=before)
 
     def _direct(self, form, _index):
         question, accept = next(self.direct)
         content = fill(form["template"], question=question)
-        self.add(form, "calculator", content, opened(accept[0]), accept, "answer")
+        self.add(form, "calculator", question, content, opened(accept), accept, "answer")
 
 
 def written(value):
@@ -341,7 +343,7 @@ def chat_pairs(path, form):
     """Return pairs of plain conversation, for training only."""
     lines = [line[2:].split(" = ") for line in path.read_text("utf-8").splitlines()]
     return [
-        dict(id=f"chat-{number:03}", form=form["id"], kind="chat", part="train")
+        dict(id=f"chat-{number:03}", form=form["id"], kind="chat", part="train", text_id=question)
         | dict(messages=[{"role": "user", "content": question}], answer=answer, accept=[], others=[], check="talk")
         for number, (question, answer) in enumerate(lines, 1)
     ]
@@ -360,9 +362,9 @@ def python_pairs(path, forms):
             kind = "answer" if answers else "abstain"
             name = next(names[kind])
             content = fill(forms[name]["template"], question=question)
-            row = dict(id=f"python-{len(pairs) + 1:03}", form=name, kind=kind, part="python")
-            row |= dict(messages=[{"role": "user", "content": content}], answer=opened(accept[0]), accept=accept)
-            pairs.append(row | dict(others=[], check=kind, topic=topic, checksum=checksum))
+            row = dict(id=f"python-{len(pairs) + 1:03}", form=name, kind=kind, part="python", text_id=checksum)
+            row |= dict(messages=[{"role": "user", "content": content}], answer=accept[0], accept=accept)
+            pairs.append(row | dict(others=[], check=kind, topic=topic))
     return pairs
 
 

