@@ -19,13 +19,14 @@ import argparse
 import itertools
 import os
 import platform
+import re
 from importlib.metadata import version
 
 import bm25s
 import numpy as np
 import snowballstemmer
 
-from course_utils.answer_scores import abstains, normalise
+from course_utils.answer_scores import normalise
 from course_utils.data import load_passage_questions
 from course_utils.library_text import load_passages
 from course_utils.networks.chat_batches import answer_all
@@ -49,6 +50,14 @@ ASK_WITHOUT = "Question: {question}\nAnswer in a few words."
 ASK_ONLY = "Text:\n{text}\n\nQuestion: {question}\nAnswer from the text in a few words."
 ASK = ASK_ONLY + " If the text does not say, write: The text does not say."
 FORMS = {"no text": ASK_WITHOUT, "right, no way out": ASK_ONLY}
+
+# narrower than `answer_scores.abstains`: this documentation itself says of things that they are not available
+ABSTAINS = re.compile(
+    r"\b(does|do|did)(n't| not) (say|mention|specify|state|provide|contain|know)\b"
+    r"|\bnot (mentioned|specified|stated|provided)\b|\b(cannot|can't|unable to) (answer|determine)\b"
+    r"|\bno information\b",
+    re.IGNORECASE,
+)
 
 
 def encode(passages, questions):
@@ -139,7 +148,7 @@ def conversations(passages, questions):
 
 def verdict(question, answer):
     """Return "abstained", "right" or "wrong"."""
-    if abstains(answer):
+    if ABSTAINS.search(answer):
         return "abstained"
     said = f" {normalise(' '.join(answer.split()[:WORDS]))} "
     held = any(f" {normalise(accepted)} " in said for accepted in question.answers if normalise(accepted))

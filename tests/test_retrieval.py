@@ -64,6 +64,7 @@ def test_the_highest_score_has_rank_one_and_equal_scores_share_the_mean(script):
         ("word " * 20 + "ValueError", "wrong"),
         ("The text does not say.", "abstained"),
         ("The text does not say which exception is raised, perhaps ValueError.", "abstained"),
+        ("It is not available, and a ValueError says so.", "wrong"),
         ("", "wrong"),
     ],
 )
