@@ -19,46 +19,13 @@ from statistics import median
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from course_utils.networks.language_model_files import NAMES
+from course_utils.networks.language_model_files import to_transformers
 from course_utils.networks.pretrained import load_language_model
-from course_utils.runtime import THREADS, load_torch, load_transformers, progress
+from course_utils.runtime import THREADS, load_torch, progress
 from course_utils.weights import verified_path
 
 PROMPT = "Once upon a time, a river"
 NEW, PREFILL, BATCH = 48, 256, 8
-
-
-def make_reference(model):
-    """Return transformers' model, whose weights are the arrays of ours: its own reader of GGUF needs accelerate."""
-    torch, transformers = load_torch(), load_transformers()
-    sizes = model.config
-    config = transformers.LlamaConfig(
-        vocab_size=sizes.vocabulary,
-        hidden_size=sizes.d_model,
-        intermediate_size=sizes.d_hidden,
-        num_hidden_layers=sizes.layers,
-        num_attention_heads=sizes.heads,
-        num_key_value_heads=sizes.key_value_heads,
-        max_position_embeddings=sizes.context,
-        rms_norm_eps=sizes.epsilon,
-        rope_parameters={"rope_type": "default", "rope_theta": sizes.theta},
-        tie_word_embeddings=True,
-        eos_token_id=None,
-        pad_token_id=0,
-    )
-    with torch.device("meta"):
-        reference = transformers.LlamaForCausalLM(config)
-    arrays = {"model.embed_tokens.weight": model.embedding, "model.norm.weight": model.final_norm}
-    for index, layer in enumerate(model.layers):
-        for ours, (_, theirs) in NAMES.items():
-            if isinstance(array := getattr(layer, ours), np.ndarray):
-                # torch is given its own layout, rows of inputs: what it would have after loading a file
-                arrays[f"model.layers.{index}.{theirs}"] = np.ascontiguousarray(array.T)
-    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-    reference.load_state_dict(tensors, strict=False, assign=True)
-    reference.tie_weights()
-    reference.model.rotary_emb = type(reference.model.rotary_emb)(config)  # its frequencies are no weights
-    return reference.eval()
 
 
 def take_turns(ours, theirs, repeats):
@@ -137,7 +104,7 @@ def main():
     start = time.perf_counter()
     model = load_language_model()
     print(f"loaded in {time.perf_counter() - start:.1f} s")
-    torch, reference = load_torch(options.threads), make_reference(model)
+    torch, reference = load_torch(options.threads), to_transformers(model)
     torch.set_num_threads(options.threads)
     prompt = model.encode(PROMPT)
     long = np.resize(model.encode("The old clock in the hall has stopped again, and nobody knows why. "), (1, PREFILL))

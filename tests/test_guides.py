@@ -4,9 +4,13 @@ import re
 
 import pytest
 
+from course_utils import ask, text_files
+from course_utils.__main__ import COMMANDS
 from course_utils.notebooks import NOTEBOOKS, ROOT, list_notebooks, read_notebook
 
 GUIDE = (ROOT / "docs" / "instructor_guide.md").read_text(encoding="utf-8")
+ASK = (ROOT / "docs" / "ask.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 SETUP = (ROOT / "docs" / "setup.md").read_text(encoding="utf-8")
 
 
@@ -46,8 +50,20 @@ def test_exercise_timings_are_the_chapters():
 
 def test_commands_of_the_guides_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for text in (GUIDE, SETUP):
+    for text in (GUIDE, SETUP, ASK, README):
         for targets in re.findall(r"`make ([a-z ]+)`", text):
             assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets.split())
         for module in re.findall(r"-m course_utils(?:\.(\w+))?", text):
             assert (ROOT / "course_utils" / f"{module or '__main__'}.py").is_file()
+        assert set(re.findall(r"-m course_utils ([a-z]+)\b", text)) <= set(COMMANDS)
+
+
+def test_the_page_on_asking_states_the_limits():
+    for words in (
+        "course_utils ask FOLDER",
+        f"at least {ask.NEAR}",
+        f"larger than {text_files.LARGEST / 1e6:.0f} MB",
+        f"At most {text_files.MOST:,} passages",
+        f"at most {ask.LONGEST_QUESTION}",
+    ):
+        assert words in " ".join(ASK.split())

@@ -15,9 +15,10 @@ import numpy as np
 from course_utils.checks import check_count, is_number
 from course_utils.networks.chat_tokenizer import CUTS, ChatTokenizer, build_pairs
 from course_utils.networks.language_model import Config, LanguageModel, Layer
+from course_utils.runtime import load_torch, load_transformers
 from course_utils.weights import WeightsError
 
-__all__ = ["NAMES", "read_folder", "read_gguf"]
+__all__ = ["NAMES", "read_folder", "read_gguf", "to_transformers"]
 
 FAMILY = ("llama", "qwen2", "qwen3")
 # a layer's arrays: our name, GGUF's, Hugging Face's
@@ -361,3 +362,41 @@ def _read_tensors(file, config, family, stored, read, column, layer_name, tied):
     embedding, final_norm = (arrays[TOPS[ours][column]] for ours in ("embedding", "final_norm"))
     head = embedding if tied else arrays[TOPS["head"][column]]
     return embedding, layers, final_norm, head.T
+
+
+def to_transformers(model):
+    """Return transformers' model of the family llama, whose weights are the arrays of a `LanguageModel`.
+
+    Its own reader of GGUF needs accelerate, and cuts numbers into other tokens.
+    """
+    torch, transformers = load_torch(), load_transformers()
+    sizes, tied = model.config, np.may_share_memory(model.head, model.embedding)
+    config = transformers.LlamaConfig(
+        vocab_size=sizes.vocabulary,
+        hidden_size=sizes.d_model,
+        intermediate_size=sizes.d_hidden,
+        num_hidden_layers=sizes.layers,
+        num_attention_heads=sizes.heads,
+        num_key_value_heads=sizes.key_value_heads,
+        max_position_embeddings=sizes.context,
+        rms_norm_eps=sizes.epsilon,
+        rope_parameters={"rope_type": "default", "rope_theta": sizes.theta},
+        tie_word_embeddings=tied,
+        eos_token_id=None,
+        pad_token_id=0,
+    )
+    with torch.device("meta"):
+        reference = transformers.LlamaForCausalLM(config)
+    arrays = {"model.embed_tokens.weight": model.embedding, "model.norm.weight": model.final_norm}
+    for index, layer in enumerate(model.layers):
+        for ours, (_, theirs) in NAMES.items():
+            if isinstance(array := getattr(layer, ours), np.ndarray):
+                # torch is given its own layout, rows of inputs: what it would have after loading a file
+                arrays[f"model.layers.{index}.{theirs}"] = np.ascontiguousarray(array.T)
+    if not tied:
+        arrays["lm_head.weight"] = np.ascontiguousarray(model.head.T)
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    reference.load_state_dict(tensors, strict=False, assign=True)
+    reference.tie_weights()
+    reference.model.rotary_emb = type(reference.model.rotary_emb)(config)  # its frequencies are no weights
+    return reference.eval()

@@ -4,15 +4,23 @@ import weakref
 
 from course_utils.checks import check_path
 from course_utils.memory import CLOSE, say_memory
+from course_utils.networks.adapter import ADAPTER_FILE, add_adapter
 from course_utils.networks.diffusion import build_digit_unet
 from course_utils.networks.efficientnet import load_efficientnet_lite0
 from course_utils.networks.image_classifier import ImageClassifier
 from course_utils.networks.language_model_files import read_folder, read_gguf
+from course_utils.networks.sentence_encoder import build_encoder
 from course_utils.networks.translator import Translator
 from course_utils.runtime import current_profile, load_keras
-from course_utils.weights import WEIGHTS, WeightsError, fetch, verified_bytes, verified_path
+from course_utils.weights import WEIGHTS, WeightsError, fetch, locate, verified_bytes, verified_path
 
-__all__ = ["load_digit_diffusion", "load_image_classifier", "load_language_model", "load_translator"]
+__all__ = [
+    "load_digit_diffusion",
+    "load_image_classifier",
+    "load_language_model",
+    "load_sentence_encoder",
+    "load_translator",
+]
 
 VGG16_URL = "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
 VGG16_URL += "vgg16_weights_tf_dim_ordering_tf_kernels.h5"
@@ -101,11 +109,11 @@ def load_digit_diffusion(path=None):
     return model
 
 
-_IN_USE = weakref.WeakValueDictionary()  # file to model: each part of a lesson loads it, and two would take 1 GB
+_IN_USE = weakref.WeakValueDictionary()  # each part of a lesson loads it, and two would take 1 GB
 
 
 @say_memory("load the language model", CLOSE)
-def load_language_model(path=None):
+def load_language_model(path=None, adapter=None):
     """Load a chat model of the Llama family, in float32.
 
     Parameters
@@ -113,6 +121,9 @@ def load_language_model(path=None):
     path : str or Path, optional
         A GGUF file, or a folder in Hugging Face's format, of the architecture llama, qwen2 or qwen3. Neither its
         checksum nor its licence is known to the course.
+    adapter : str or Path, optional
+        A low-rank adapter that is added to the weights: a folder as peft writes it, or "course" for the one that the
+        course tuned to answer from a text, or to say that the text does not say (models/smollm2_adapter/README.md).
 
     Returns
     -------
@@ -123,10 +134,12 @@ def load_language_model(path=None):
     Raises
     ------
     ValueError
-        When `path` is no path.
+        When `path` or `adapter` is no path.
     WeightsError
         When a file is missing, damaged, or of a kind that the course does not compute; the message names it.
     """
+    if adapter is not None:
+        return _load_adapted(path, adapter)
     if path is None:
         weights, file = WEIGHTS["smollm2"], verified_path("smollm2")
         model = _IN_USE.get(file)
@@ -139,6 +152,44 @@ def load_language_model(path=None):
         raise WeightsError(f"path: there is no file or folder {path}. Check it, or leave it out to use SmolLM2.")
     source = f"a language model of {path.name}: origin and checksum not known"
     return (read_folder if path.is_dir() else read_gguf)(path, path.resolve().stem, source, "not known")
+
+
+@say_memory("load the sentence encoder", CLOSE)
+def load_sentence_encoder(path=None):
+    """Load all-MiniLM-L6-v2, which turns English sentences and short passages into vectors, as `SentenceEncoder`.
+
+    It has 22,713,216 parameters, in float32. `path` is a folder with a copy of its two files, to use instead of the
+    installed package.
+
+    Raises
+    ------
+    ValueError
+        When `path` is no path.
+    WeightsError
+        When a file is missing or damaged.
+    """
+    path = None if path is None else check_path("path", path)
+    contents = [verified_bytes(name, path) for name in ("minilm", "minilm_tokenizer")]
+    weights = WEIGHTS["minilm"]
+    return build_encoder(*contents, "all-MiniLM-L6-v2", weights.source, weights.licence)
+
+
+def _load_adapted(path, adapter):
+    if adapter == "course":
+        content, folder = verified_bytes("smollm2_adapter"), locate("smollm2_adapter").parent
+    else:
+        folder = check_path("adapter", adapter)
+        if not (folder / ADAPTER_FILE).is_file():
+            raise WeightsError(f"adapter: there is no file {folder / ADAPTER_FILE}. Give a folder as peft writes it.")
+        content = (folder / ADAPTER_FILE).read_bytes()
+    key = path, content
+    model = _IN_USE.get(key)
+    if model is None:
+        plain = load_language_model(path)
+        model = add_adapter(plain, folder, content, f"{plain.name} + {folder.resolve().name}")
+        if path is None:
+            _IN_USE[key] = model
+    return model
 
 
 def _scale_efficientnet(images):

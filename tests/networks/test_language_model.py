@@ -1,6 +1,5 @@
 """The language model in NumPy gives transformers' numbers, llama.cpp's tokens, and errors that name what is wrong."""
 
-import importlib
 import json
 import os
 import random
@@ -16,9 +15,8 @@ from course_utils import weights
 from course_utils.networks import pretrained
 from course_utils.networks.chat_tokenizer import ChatTokenizer, build_pairs
 from course_utils.networks.language_model import attend, causal_mask, choose, rms_norm, rotate, turns
-from course_utils.networks.language_model_files import read_folder, read_gguf
+from course_utils.networks.language_model_files import read_folder, read_gguf, to_transformers
 from course_utils.networks.pretrained import load_language_model
-from course_utils.notebooks import ROOT
 from course_utils.runtime import load_torch, load_transformers
 from course_utils.weights import WEIGHTS, WeightsError
 
@@ -116,9 +114,7 @@ def test_logits_equal_those_of_transformers(tmp_path_factory, drawn, lengths, on
 @pytest.fixture(scope="module")
 def reference(model):
     """SmolLM2 in transformers, whose weights are the model's own arrays: its reader of GGUF needs accelerate."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT / "benchmarks"))
-        return importlib.import_module("language_model").make_reference(model)
+    return to_transformers(model)
 
 
 def test_smollm2_scores_and_writes_like_transformers(model, reference):
