@@ -21,10 +21,11 @@ from course_utils.text_files import is_foreign, printable, read_passages
 
 __all__ = ["Texts", "ask_box", "ask_in_terminal", "find_nearest"]
 
-SHOWN = 3  # passages that are shown, and that the model reads
+SHOWN = 3  # passages that are shown
+READ = 1  # of these, so many go to the model: it answers worse from more, see experiments/passages_read.py and its CSV
 LONGEST_QUESTION = 300  # characters
 LONGEST_ANSWER = 64  # tokens
-NEAR = 0.25  # the model reads what is as similar; chosen by experiments/question_similarity.py, see its CSV
+NEAR = 0.25  # and only what is as similar as this, chosen by experiments/question_similarity.py
 PROMPT = (
     "Text:\n{text}\n\nQuestion: {question}\n"
     f"Answer from the text in a few words. If the text does not say, write: {ABSTAINING_ANSWER}"
@@ -66,7 +67,7 @@ class Texts:
         places = check_classes("what retrieve returned", places, len(self.passages))[:SHOWN]
         similarities = self.vectors[places] @ vector
         found = [(self.passages[place], float(value)) for place, value in zip(places, similarities, strict=True)]
-        texts = [passage.text for passage, similarity in found if similarity >= NEAR]
+        texts = [passage.text for passage, similarity in found[:READ] if similarity >= NEAR]
         if self.defend is not None and texts:
             texts = check_texts("what defend returned", [self.defend(text) for text in texts])
         text = "\n\n".join(filter(str.strip, texts))
@@ -91,8 +92,8 @@ def _check_question(question):
 
 LOADING = "Reading the texts and loading two models: ten to thirty seconds."
 MARK = "The model's answer (may be wrong): "
-FAR = f"Not in the texts, it seems: no passage is near the question (similarity {NEAR} or more)."
-SILENT = "Not in the texts, it seems: the model finds no answer in these passages."
+FAR = f"Not in the texts, it seems: no passage is near enough (similarity {NEAR} or more) for the model to read."
+SILENT = "Not in the texts, it seems: the model finds no answer in the first passage."
 NOTES = 20  # sentences on files; a folder may hold thousands
 
 

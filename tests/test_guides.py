@@ -75,7 +75,15 @@ def test_the_similarity_from_which_the_model_reads_is_the_one_that_was_chosen():
 
 def test_the_page_on_asking_states_the_limits():
     answered, elsewhere = (_share_near(collection, kind) for collection, kind in OTHER_TEXTS)
+    right = {
+        (reads, kind): sum(row["right"] for row in read_sweep("passages_read", reads=reads, kind=kind))
+        for reads in ("nearest", "three")
+        for kind in ("answered", "nearly")
+    }
     for words in (
+        f"{right['nearest', 'answered']} of 60 questions",
+        f"{right['nearest', 'nearly']} of 30",
+        f"{right['three', 'answered']} and {right['three', 'nearly']}",
         f"{answered:.0%} of 170".replace("%", " %"),
         f"{elsewhere:.0%} of 172".replace("%", " %"),
         "course_utils ask FOLDER",
