@@ -64,7 +64,8 @@ def test_the_highest_score_has_rank_one_and_equal_scores_share_the_mean(script):
         ("word " * 20 + "ValueError", "wrong"),
         ("The text does not say.", "abstained"),
         ("The text does not say which exception is raised, perhaps ValueError.", "abstained"),
-        ("It is not available, and a ValueError says so.", "wrong"),
+        ("It does not raise a ValueError.", "wrong"),
+        ("Zero is not available as a step, and a ValueError says so.", "right"),
         ("", "wrong"),
     ],
 )
