@@ -147,14 +147,18 @@ def conversations(passages, questions):
                 yield condition, question, [{"role": "user", "content": prompt}]
 
 
+def plain_words(text):
+    """Return a text's normalised words with a space around each; an underscore is part of a name, so it stays."""
+    return f" {normalise(text.replace('_', 'ø'))} "
+
+
 def verdict(question, answer):
     """Return "abstained", "right" or "wrong"."""
     if ABSTAINS.search(answer):
         return "abstained"
-    said = f" {normalise(' '.join(answer.split()[:WORDS]))} "
-    held = any(f" {normalise(accepted)} " in said for accepted in question.answers if normalise(accepted))
-    held = held and not DENIES.search(answer)
-    return "right" if held or answer.strip("\"'`. ") in question.answers else "wrong"
+    said = plain_words(" ".join(answer.split()[:WORDS]))
+    held = any(plain_words(accepted) in said for accepted in question.answers)
+    return "right" if held and not DENIES.search(answer) else "wrong"
 
 
 def measure_answers(passages, questions, adapter):

@@ -74,6 +74,12 @@ def test_an_answer_is_judged_by_its_first_words(script, questions, answer, verdi
     assert script.verdict(question, answer) == verdict
 
 
+def test_underscores_belong_to_a_name(script, questions):
+    [question] = [question for question in questions if question.passage == "sequence-types-7"]
+    assert script.verdict(question, "The `__reversed__()` method") == "right"
+    assert script.verdict(question, "The `reversed()` built-in") == "wrong"
+
+
 def test_answers_that_are_only_marks_count(script, questions):
     [question] = [question for question in questions if "_" in question.answers and question.passage == "id-classes-2"]
     assert [script.verdict(question, answer) for answer in ("`_`", "underscore", "x", "")] == [
