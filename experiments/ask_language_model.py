@@ -4,12 +4,13 @@
     python experiments/ask_language_model.py examples [--adapter course]
     python experiments/ask_language_model.py stories
 
-questions: `course_utils.data.load_questions`, in three forms: the chat template, the same with permission to say "I do
-not know", and the bare text; without the adapter mini-GPT gets the bare text, too. examples: the opposite of a word,
-after no example, three right ones, or the same three with their answers exchanged. stories: how much of them is
-repeated, by the likeliest token and by drawn ones. All but the drawn texts are the likeliest token each time, sixteen
-texts side by side; `gap` is the smallest difference between the first and the second logit of an answer: where it is
-tiny, another processor may write another text. Rows are appended, and what is there already is not run again.
+questions: `course_utils.data.load_questions`, in four forms: the chat template, the same with permission to say "I do
+not know", the bare text, and, known questions only, the bare text where the model must not end its text. Without the
+adapter, mini-GPT goes on from that, too. examples: the opposite of a word, without an example, after three turns
+that show it, or after the same three with their answers exchanged. stories: how much of them is repeated, by the
+likeliest token and by drawn ones. All but the drawn texts are the likeliest token each time, sixteen texts side by
+side; `gap` is the smallest difference between the first and the second logit of an answer: where it is tiny, another
+processor may write another text. Rows are appended, and what is there already is not run again.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from course_utils.tables import append_rows, start_sweep
 from course_utils.verdicts import abstains, says
 from course_utils.weights import verified_path
 
-BATCH, TOKENS, STORY_TOKENS = 16, 40, 160
+BATCH, TOKENS, STORY_TOKENS = 16, 40, 120
 PERMISSION = "\nIf you do not know the answer, or nobody can know it, write: I do not know."
 EXAMPLES = {"hot": "cold", "up": "down", "early": "late"}
 OPPOSITES = """
@@ -82,10 +83,11 @@ def write(model, rows, new, **settings):
     return written
 
 
-def write_likeliest(model, rows, new):
+def write_likeliest(model, rows, new, forbidden=()):
     """Return, for each of several prompts, the likeliest tokens (a list) up to the end, and the smallest gap.
 
-    The gap is the one between the first and the second logit, where a token or the end was chosen.
+    The gap is the one between the first and the second logit, where a token or the end was chosen. The `forbidden`
+    tokens are never chosen.
     """
     (ids, counted), sizes = left_padded(rows), model.config
     room = (len(rows), sizes.key_value_heads, ids.shape[1] + new, sizes.d_head)
@@ -93,6 +95,7 @@ def write_likeliest(model, rows, new):
     written, gaps, done = [[] for _ in rows], np.full(len(rows), np.inf), np.zeros(len(rows), bool)
     for _ in range(new):
         logits = model.states(ids, counted, cache)[:, -1] @ model.head
+        logits[:, list(forbidden)] = -np.inf
         tokens, top = logits.argmax(axis=-1), np.partition(logits, -2, axis=-1)
         gaps = np.where(done, gaps, np.minimum(gaps, top[:, -1] - top[:, -2]))
         done |= np.isin(tokens, list(model.tokenizer.ends))
@@ -112,9 +115,9 @@ def one_line(text):
     return " / ".join(line.strip() for line in text.strip().splitlines() if line.strip())
 
 
-def answers_of(model, prompts, new):
+def answers_of(model, prompts, new, forbidden=()):
     """Return (one-line answer, gap) for each of at most `BATCH` prompts (lists of tokens)."""
-    written, gaps = write_likeliest(model, prompts, new)
+    written, gaps = write_likeliest(model, prompts, new, forbidden)
     return [(one_line(model.decode(row)), round(float(gap), 4)) for row, gap in zip(written, gaps, strict=True)]
 
 
@@ -124,6 +127,7 @@ def question_prompts(model):
         "chat": lambda text: model.tokenizer.encode_chat(user(text)),
         "told": lambda text: model.tokenizer.encode_chat(user(text + PERMISSION)),
         "bare": model.encode,
+        "bare, no end": model.encode,
     }
 
 
@@ -133,20 +137,21 @@ def ask_questions(model, name, comments):
     there = {(row["model"], row["form"], row["id"]) for row in start_sweep("chat_answers", comments, columns)}
     todo = [
         (form, question)
-        for form in (["chat", "told"] if "adapter" in name else question_prompts(model))
+        for form in (("chat", "told") if "adapter" in name else question_prompts(model))
         for question in load_questions()
-        if (name, form, question.id) not in there
+        if (name, form, question.id) not in there and (form != "bare, no end" or question.kind == "known")
     ]
-    for part in progress(in_batches(sorted(todo, key=lambda item: item[0])), "questions"):
-        prompts = [question_prompts(model)[form](question.question) for form, question in part]
-        found = answers_of(model, prompts, TOKENS)
-        append_rows(
-            "chat_answers",
-            [
-                (name, form, question.id, answer, judge(question, answer), gap)
-                for (form, question), (answer, gap) in zip(part, found, strict=True)
-            ],
-        )
+    for form, make in question_prompts(model).items():
+        forbidden = model.tokenizer.ends if form == "bare, no end" else ()
+        for part in progress(in_batches([question for wanted, question in todo if wanted == form]), form):
+            found = answers_of(model, [make(question.question) for question in part], TOKENS, forbidden)
+            append_rows(
+                "chat_answers",
+                [
+                    (name, form, question.id, answer, judge(question, answer), gap)
+                    for question, (answer, gap) in zip(part, found, strict=True)
+                ],
+            )
     return there
 
 
@@ -157,29 +162,38 @@ def ask_mini_gpt(there):
     gpt = transformers.GPT2LMHeadModel.from_pretrained(folder, dtype=torch.float32).eval()
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     end = gpt.config.eos_token_id
-    for question in progress([q for q in load_questions() if ("mini-GPT", "bare", q.id) not in there], "mini-GPT"):
+    known = [question for question in load_questions() if question.kind == "known"]
+    for question in progress([q for q in known if ("mini-GPT", "bare, no end", q.id) not in there], "mini-GPT"):
         ids, gaps = [end, *tokenizer.encode(question.question).ids], []
-        prompt = len(ids)
+        prompt, cache = len(ids), None
         with torch.inference_mode():
             for _ in range(TOKENS):
-                top = gpt(input_ids=torch.tensor([ids])).logits[0, -1].topk(2)
+                output = gpt(input_ids=torch.tensor([ids if cache is None else ids[-1:]]), cache=cache, use_cache=True)
+                cache, logits = output.cache, output.logits[0, -1]
+                logits[end] = -torch.inf
+                top = logits.topk(2)
                 gaps.append(float(top.values[0] - top.values[1]))
-                if int(top.indices[0]) == end:
-                    break
                 ids.append(int(top.indices[0]))
         answer = one_line(tokenizer.decode(ids[prompt:]))
         append_rows(
             "chat_answers",
-            [("mini-GPT", "bare", question.id, answer, judge(question, answer), round(min(gaps), 4))],
+            [("mini-GPT", "bare, no end", question.id, answer, judge(question, answer), round(min(gaps), 4))],
         )
 
 
-def examples_prompt(word, examples):
-    """Return the message that asks for the opposite of a word after examples, a dict."""
-    shown = [*examples.items(), (word, "")]
-    return "Write the opposite of the word.\n\n" + "\n\n".join(
-        f"Word: {first}\nOpposite: {second}".strip() for first, second in shown
-    )
+def examples_turns(word, examples):
+    """Return the conversation that asks for the opposite of a word, after the turns of the examples (a dict)."""
+    turns = [(ask_opposite(first), second) for first, second in examples.items()]
+    shown = [
+        {"role": role, "content": text}
+        for turn in turns
+        for role, text in zip(("user", "assistant"), turn, strict=True)
+    ]
+    return shown + user(ask_opposite(word))
+
+
+def ask_opposite(word):
+    return f"What is the opposite of {word}? Answer with one word."
 
 
 def ask_with_examples(model, name, comments):
@@ -190,7 +204,7 @@ def ask_with_examples(model, name, comments):
     there = {(row["model"], row["examples"], row["word"]) for row in start_sweep("prompt_examples", comments, columns)}
     todo = [(way, word) for way in ways for word in OPPOSITES if (name, way, word) not in there]
     for part in progress(in_batches(todo), "examples"):
-        prompts = [model.tokenizer.encode_chat(user(examples_prompt(word, ways[way]))) for way, word in part]
+        prompts = [model.tokenizer.encode_chat(examples_turns(word, ways[way])) for way, word in part]
         rows = []
         for (way, word), (answer, gap) in zip(part, answers_of(model, prompts, 24), strict=True):
             alone = answer.strip(" .").casefold() in OPPOSITES[word]

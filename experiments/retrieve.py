@@ -12,20 +12,21 @@ float16, so that a lesson need not compute them.
 `answers` asks SmolLM2, greedily, at most 40 new tokens: without a text, with the three passages that MiniLM finds, with
 the right passage, with it but without the offer to write that the text does not say; and every second question of each
 half with three passages from a collection that lacks the right one. An answer is right when an accepted form stands
-among its first 20 words, and no "not"; it may also abstain. Answers that are there already are not asked for again.
+among its first 20 words and nothing is denied; it may also abstain. Answers that are there are not asked for again.
 """
 
 import argparse
 import itertools
 import os
 import platform
+import re
 from importlib.metadata import version
 
 import bm25s
 import numpy as np
 import snowballstemmer
 
-from course_utils.answer_scores import abstains, normalise
+from course_utils.answer_scores import normalise
 from course_utils.data import load_passage_questions
 from course_utils.library_text import load_passages
 from course_utils.networks.chat_batches import answer_all
@@ -49,6 +50,15 @@ ASK_WITHOUT = "Question: {question}\nAnswer in a few words."
 ASK_ONLY = "Text:\n{text}\n\nQuestion: {question}\nAnswer from the text in a few words."
 ASK = ASK_ONLY + " If the text does not say, write: The text does not say."
 FORMS = {"no text": ASK_WITHOUT, "right, no way out": ASK_ONLY}
+
+# narrower than `answer_scores.abstains`: this documentation itself says of things that they are not available
+ABSTAINS = re.compile(
+    r"\b(does|do|did)(n't| not) (say|mention|specify|state|provide|contain|know)\b"
+    r"|\bnot (mentioned|specified|stated|provided)\b|\b(cannot|can't|unable to) (answer|determine)\b"
+    r"|\bno information\b",
+    re.IGNORECASE,
+)
+DENIES = re.compile(r"\b((does|do|did)(n't| not)|(is|are)(n't| not) an?)\b", re.IGNORECASE)
 
 
 def encode(passages, questions):
@@ -137,14 +147,18 @@ def conversations(passages, questions):
                 yield condition, question, [{"role": "user", "content": prompt}]
 
 
+def plain_words(text):
+    """Return a text's normalised words with a space around each; an underscore is part of a name, so it stays."""
+    return f" {normalise(text.replace('_', 'ø'))} "
+
+
 def verdict(question, answer):
     """Return "abstained", "right" or "wrong"."""
-    if abstains(answer):
+    if ABSTAINS.search(answer):
         return "abstained"
-    said = f" {normalise(' '.join(answer.split()[:WORDS]))} "
-    held = any(f" {normalise(accepted)} " in said for accepted in question.answers if normalise(accepted))
-    held = held and " not " not in said
-    return "right" if held or answer.strip("\"'`. ") in question.answers else "wrong"
+    said = plain_words(" ".join(answer.split()[:WORDS]))
+    held = any(plain_words(accepted) in said for accepted in question.answers)
+    return "right" if held and not DENIES.search(answer) else "wrong"
 
 
 def measure_answers(passages, questions, adapter):
@@ -154,8 +168,8 @@ def measure_answers(passages, questions, adapter):
         "# command: python experiments/retrieve.py answers, then the same with --adapter course",
         f"# seeds: none is drawn: each answer is greedy, at most {NEW_TOKENS} tokens",
         hardware(),
-        f'# right: an accepted answer stands among the first {WORDS} words, and no "not"; what the model wrote is not '
-        "kept, for much of it quotes the documentation",
+        f"# right: an accepted answer stands among the first {WORDS} words, and nothing is denied; what was written is "
+        "not kept, for much of it quotes the documentation",
     ]
     rows = start_sweep("retrieval_answers", head, ["model", "condition", "question", "words", "verdict", "length"])
     done = {(row["model"], row["condition"], row["question"]) for row in rows}

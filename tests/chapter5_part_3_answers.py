@@ -2,7 +2,7 @@
 
 
 def template(
-    system='messages if messages[0]["role"] == "system" else [{"role": "system", "content": SYSTEM}, *messages]',
+    system='messages if messages[0]["role"] == "system" else [{"role": "system", "content": system}, *messages]',
     turn="<|im_start|>{m['role']}\\n{m['content']}<|im_end|>\\n",
     end='"<|im_start|>assistant\\n"',
 ):
@@ -27,9 +27,9 @@ WRONG = {
         template(end='"<|im_start|>assistant\\n<|im_end|>"'),
         template(end='"<|im_start|>assistant\\n<|im_end|>\\n"'),
         template(system="messages"),
-        template(system='[{"role": "system", "content": SYSTEM}, *messages]'),
+        template(system='[{"role": "system", "content": system}, *messages]'),
         template(system="messages[-1:]"),
-        template(system='[{"role": "system", "content": SYSTEM}, messages[-1]]'),
+        template(system='[{"role": "system", "content": system}, messages[-1]]'),
         template(turn="<|im_start|>{m['role']}\\n{m['content']}<|im_end|>"),
         template(turn="<|im_start|>{m['role']}\\n{m['content']}\\n"),
         template(turn="<|im_start|>{m['role']}\\n{m['content']}\\n<|im_end|>\\n"),
@@ -66,13 +66,13 @@ WRONG = {
 OTHER_FORMS = {
     "chat_text": [
         template(
-            system="([] if messages[0]['role'] == 'system' else [dict(role='system', content=SYSTEM)]) + messages"
+            system="([] if messages[0]['role'] == 'system' else [dict(role='system', content=system)]) + messages"
         ),
-        'text = ""\nif messages[0]["role"] != "system":\n text = "<|im_start|>system\\n" + SYSTEM + "<|im_end|>\\n"\n'
+        'text = ""\nif messages[0]["role"] != "system":\n text = "<|im_start|>system\\n" + system + "<|im_end|>\\n"\n'
         'for m in messages:\n text += "<|im_start|>" + m["role"] + "\\n" + m["content"] + "<|im_end|>\\n"\n'
         'return text + "<|im_start|>assistant\\n"',
         'roles = [m["role"] for m in messages]\ncontents = [m["content"] for m in messages]\n'
-        'if "system" not in roles:\n roles.insert(0, "system")\n contents.insert(0, SYSTEM)\n'
+        'if "system" not in roles:\n roles.insert(0, "system")\n contents.insert(0, system)\n'
         'turns = ["<|im_start|>%s\\n%s<|im_end|>" % pair for pair in zip(roles, contents)]\n'
         'return "\\n".join([*turns, "<|im_start|>assistant\\n"])',
     ],

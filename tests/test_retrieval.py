@@ -64,12 +64,20 @@ def test_the_highest_score_has_rank_one_and_equal_scores_share_the_mean(script):
         ("word " * 20 + "ValueError", "wrong"),
         ("The text does not say.", "abstained"),
         ("The text does not say which exception is raised, perhaps ValueError.", "abstained"),
+        ("It does not raise a ValueError.", "wrong"),
+        ("Zero is not available as a step, and a ValueError says so.", "right"),
         ("", "wrong"),
     ],
 )
 def test_an_answer_is_judged_by_its_first_words(script, questions, answer, verdict):
     [question] = [question for question in questions if "ValueError" in question.answers]
     assert script.verdict(question, answer) == verdict
+
+
+def test_underscores_belong_to_a_name(script, questions):
+    [question] = [question for question in questions if question.passage == "sequence-types-7"]
+    assert script.verdict(question, "The `__reversed__()` method") == "right"
+    assert script.verdict(question, "The `reversed()` built-in") == "wrong"
 
 
 def test_answers_that_are_only_marks_count(script, questions):
