@@ -6,6 +6,7 @@ python -m course_utils lab    open JupyterLab on chapter 4, in copies of your ow
                               what follows goes to JupyterLab, such as --no-browser or --port=8889
 python -m course_utils copy [FOLDER]    make or update the copies alone
 python -m course_utils prepare          set up the kernel of this Python environment
+python -m course_utils ask FOLDER       answer questions from the .txt and .md files of a folder of yours
 """
 
 import argparse
@@ -16,6 +17,9 @@ from pathlib import Path
 from course_utils.install_check import check
 from course_utils.lab import copy_for_learners, open_lab, prepare
 from course_utils.notebooks import NotebookError
+from course_utils.weights import WeightsError
+
+COMMANDS = ("check", "lab", "copy", "prepare", "ask")
 
 
 def main(arguments=None):
@@ -23,14 +27,16 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(
         prog="python -m course_utils", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", nargs="?", choices=("check", "lab", "copy", "prepare"), default="check")
+    parser.add_argument("command", nargs="?", choices=COMMANDS, default="check")
     options, others = parser.parse_known_args(arguments)
-    if len(others) > {"lab": len(others), "copy": 1}.get(options.command, 0):
+    if len(others) > {"lab": len(others), "copy": 1, "ask": len(others)}.get(options.command, 0):
         parser.error(f"unrecognized arguments: {' '.join(others)}")
+    if options.command == "ask" and len(others) != 1:
+        parser.error("ask: name one folder of .txt or .md files, in quotation marks if its name holds spaces")
     sys.stdout.reconfigure(errors="replace")  # some Windows consoles have few letters
     try:
         return _run(options.command, others)
-    except (NotebookError, OSError) as error:
+    except (NotebookError, OSError, WeightsError, MemoryError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -47,6 +53,11 @@ def _run(command, others):
             return open_lab(arguments=others)
         finally:
             signal.signal(signal.SIGINT, before)
+    if command == "ask":
+        from course_utils.ask import ask_in_terminal  # the other commands need no NumPy
+
+        sys.stdin.reconfigure(errors="replace")
+        return ask_in_terminal(others[0])
     if command == "copy":
         print("\n".join(copy_for_learners(others[0] and Path(others[0]).absolute() if others else "work")))
     else:

@@ -20,17 +20,21 @@ from course_utils.weights import fetch
 __all__ = [
     "DataError",
     "Digits",
+    "PassageQuestion",
     "Injection",
     "Photo",
     "Phrase",
     "Phrases",
+    "Question",
     "SpokenSentence",
     "ToolQuestion",
     "load_digits",
+    "load_passage_questions",
     "load_injections",
     "load_photo",
     "load_photos",
     "load_phrases",
+    "load_questions",
     "load_spoken_sentences",
     "load_tool_questions",
     "package_file",
@@ -309,6 +313,33 @@ def load_spoken_sentences():
 
 
 @dataclass(frozen=True)
+class PassageQuestion:
+    """A question that one passage of `course_utils.library_text.load_passages` answers, and accepted short answers.
+
+    `words` is "shared" where the question uses the passage's own words, "own" where it says the same in others.
+    """
+
+    id: str
+    words: str
+    passage: str  # its id
+    question: str
+    answers: tuple[str, ...]
+
+
+def load_passage_questions():
+    """Load the course's 60 questions about passages of Python's documentation, a tuple of PassageQuestion; CC BY 4.0.
+
+    Each of 60 passages that state a short fact has one. "shared" are 30 questions of which at least half of the content
+    words stand in the passage, "own" are 30 of which at most a third do. A content word is none of scikit-learn's
+    English stop words; two are the same where their first four letters are.
+    """
+    return tuple(
+        PassageQuestion(**{**row, "answers": tuple(row["answers"].split("|"))})
+        for row in _read_table("passage_questions.csv")
+    )
+
+
+@dataclass(frozen=True)
 class ToolQuestion:
     """A question for a model that may use a calculator; one of the `accepted` texts is the answer.
 
@@ -389,6 +420,28 @@ def load_injections(part=None):
 def _read_file(name):
     """Return the text of a file of `course_utils/files`."""
     return importlib.resources.files("course_utils").joinpath("files", name).read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question to a language model that gets no text beside it.
+
+    `kind` is "known", where most people would know the answer, or "unanswerable": its `topic` is then "made up",
+    "future", "own life" (the asker's) or "false premise". `accepted` are short answers, one of which a right one holds;
+    where a premise is false they correct it, and for other unanswerable questions there is none.
+    """
+
+    id: str
+    kind: str
+    topic: str
+    question: str
+    accepted: tuple[str, ...]
+
+
+def load_questions():
+    """Load the course's 72 questions with known answers and 100 that nobody can answer, as a tuple; CC BY 4.0."""
+    rows = _read_table("questions.csv")
+    return tuple(Question(**row | {"accepted": tuple(filter(None, row["accepted"].split("|")))}) for row in rows)
 
 
 def _read_table(name):

@@ -1,7 +1,9 @@
 """Load English text that every Python brings along: the documentation inside its own standard library."""
 
 import ast
+import csv
 import hashlib
+import importlib.resources
 import os
 import platform
 import re
@@ -14,11 +16,25 @@ import numpy as np
 
 from course_utils.data import DataError
 
-__all__ = ["ALPHABET", "LibraryText", "encode_text", "load_library_text", "prose_paragraphs", "read_topics"]
+__all__ = [
+    "ALPHABET",
+    "LibraryText",
+    "Passage",
+    "checksum",
+    "encode_text",
+    "load_library_text",
+    "load_passages",
+    "passages_of",
+    "plain_paragraphs",
+    "prose_paragraphs",
+    "read_topics",
+]
 
 ALPHABET = "\n" + "".join(map(chr, range(32, 127)))  # one token each: a line break, then the printable ASCII characters
 HELD_OUT_OF = 10  # one file of so many is held out
 SHORTEST, FEWEST_WORDS = 40, 8  # of a paragraph: characters, words
+PASSAGE_WORDS = 40, 120  # of a passage: fewest, most
+ENOUGH = 0.9  # share of the course's passages that a Python must have
 LETTERS = 0.85  # share of letters and spaces in a paragraph: less is a table or code
 
 # Folders that some distributions of Python leave out, that hold other people's packages, or that hold tests.
@@ -40,6 +56,7 @@ LITERALS = re.compile(
 )
 UNWANTED = re.compile(r">>>|\\|\S@\S")  # example sessions, escapes, addresses of people
 NO_PROSE = re.compile(r"[^A-Za-z ]+")
+HYPHEN_AT_LINE_END = re.compile(r"(?<=\w)-\n\s*(?=\w)")
 PLAIN_MARKS = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "\xa0": " "})
 
 
@@ -55,6 +72,15 @@ class LibraryText:
     held_out: str
     source: str
     licence: str
+
+
+@dataclass(frozen=True)
+class Passage:
+    """One or more whole paragraphs, one after another, of a topic of Python's documentation, on one line."""
+
+    id: str  # such as "lambda-1"
+    topic: str  # such as "lambda"
+    text: str
 
 
 @lru_cache(maxsize=1)
@@ -148,6 +174,64 @@ def prose_paragraphs(text, shortest=SHORTEST, fewest_words=FEWEST_WORDS):
             continue
         if len(NO_PROSE.sub("", line)) >= LETTERS * len(line) and line.count(" ") + 1 >= fewest_words:
             yield line
+
+
+@lru_cache(maxsize=1)
+def load_passages():
+    """Load the passages of Python's documentation that the course searches, out of this Python's own reference topics.
+
+    The course keeps each one's topic and checksum, not its text. Chosen were those that are the same, letter for
+    letter, in Python 3.11.2, 3.11.7, 3.12.1, 3.13.0 and 3.14.7 (`experiments/choose_passages.py`).
+
+    Returns
+    -------
+    tuple of Passage
+        Of 40 to 120 words, sorted by topic. No paragraph stands in two of them. Where this Python's text differs, those
+        that it has.
+
+    Raises
+    ------
+    DataError
+        When it has fewer than 90 % of them.
+    """
+    listed = importlib.resources.files("course_utils").joinpath("files", "passages.csv").read_text(encoding="utf-8")
+    rows, topics = list(csv.DictReader(listed.splitlines())), dict(read_topics(sysconfig.get_path("stdlib")))
+    there = {
+        topic: {checksum(text): text for *_, text in passages_of(plain_paragraphs(topics.get(f"topic {topic}", "")))}
+        for topic in {row["topic"] for row in rows}
+    }
+    found = [(row, there[row["topic"]].get(row["checksum"])) for row in rows]
+    passages = tuple(Passage(row["id"], row["topic"], text) for row, text in found if text is not None)
+    if len(passages) < ENOUGH * len(rows):
+        raise DataError(
+            f"The documentation inside this Python {platform.python_version()} has {len(passages)} of the {len(rows)} "
+            "passages that the course asks about. Use Python 3.11, 3.12 or 3.13 as python.org distributes it."
+        )
+    return passages
+
+
+def plain_paragraphs(text):
+    """Return all paragraphs of a topic's text (str), each on one line, with plain quotes and dashes."""
+    text = HYPHEN_AT_LINE_END.sub("-", text.translate(PLAIN_MARKS))
+    return [" ".join(paragraph.split()) for paragraph in re.split(r"\n[ \t]*\n", text)]
+
+
+def passages_of(paragraphs):
+    """Yield (first, end, text) of each run of whole paragraphs (list of str) with 40 to 120 words together."""
+    fewest, most = PASSAGE_WORDS
+    for first in range(len(paragraphs)):
+        for end in range(first + 1, len(paragraphs) + 1):
+            text = " ".join(paragraphs[first:end])
+            words = len(text.split())
+            if words > most:
+                break
+            if words >= fewest:
+                yield first, end, text
+
+
+def checksum(text):
+    """Return the first 16 hexadecimal digits of a text's SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _is_held_out(name):

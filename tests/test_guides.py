@@ -4,9 +4,14 @@ import re
 
 import pytest
 
+from course_utils import ask, text_files
+from course_utils.__main__ import COMMANDS
 from course_utils.notebooks import NOTEBOOKS, ROOT, list_notebooks, read_notebook
+from course_utils.tables import read_sweep
 
 GUIDE = (ROOT / "docs" / "instructor_guide.md").read_text(encoding="utf-8")
+ASK = (ROOT / "docs" / "ask.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 SETUP = (ROOT / "docs" / "setup.md").read_text(encoding="utf-8")
 
 
@@ -46,8 +51,45 @@ def test_exercise_timings_are_the_chapters():
 
 def test_commands_of_the_guides_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for text in (GUIDE, SETUP):
+    for text in (GUIDE, SETUP, ASK, README):
         for targets in re.findall(r"`make ([a-z ]+)`", text):
             assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets.split())
         for module in re.findall(r"-m course_utils(?:\.(\w+))?", text):
             assert (ROOT / "course_utils" / f"{module or '__main__'}.py").is_file()
+        assert set(re.findall(r"-m course_utils ([a-z]+)\b", text)) <= set(COMMANDS)
+
+
+OTHER_TEXTS = [("own texts, held out", kind) for kind in ("answered", "elsewhere")]
+
+
+def _share_near(collection, kind, bound=ask.NEAR):
+    rows = read_sweep("question_similarity", collection=collection, kind=kind)
+    return sum(row["similarity"] >= bound for row in rows) / len(rows)
+
+
+def test_the_similarity_from_which_the_model_reads_is_the_one_that_was_chosen():
+    """The highest multiple of 0.05 at which 98 of 100 answered questions still pass."""
+    chosen, higher = (_share_near("own texts, training", "answered", bound) for bound in (ask.NEAR, ask.NEAR + 0.05))
+    assert chosen >= 0.98 > higher
+
+
+def test_the_page_on_asking_states_the_limits():
+    answered, elsewhere = (_share_near(collection, kind) for collection, kind in OTHER_TEXTS)
+    right = {
+        (reads, kind): sum(row["right"] for row in read_sweep("passages_read", reads=reads, kind=kind))
+        for reads in ("nearest", "three")
+        for kind in ("answered", "nearly")
+    }
+    for words in (
+        f"{right['nearest', 'answered']} of 60 questions",
+        f"{right['nearest', 'nearly']} of 30",
+        f"{right['three', 'answered']} and {right['three', 'nearly']}",
+        f"{answered:.0%} of 170".replace("%", " %"),
+        f"{elsewhere:.0%} of 172".replace("%", " %"),
+        "course_utils ask FOLDER",
+        f"at least {ask.NEAR}",
+        f"larger than {text_files.LARGEST / 1e6:.0f} MB",
+        f"At most {text_files.MOST:,} passages",
+        f"at most {ask.LONGEST_QUESTION}",
+    ):
+        assert words in " ".join(ASK.split())

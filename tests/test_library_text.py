@@ -1,11 +1,29 @@
 """The text of the standard library: what is kept, how it is split and encoded."""
 
+import csv
+import re
+import sysconfig
+from pathlib import Path
+
 import numpy as np
 import pytest
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-from course_utils.data import DataError
-from course_utils.library_text import ALPHABET, encode_text, load_library_text, prose_paragraphs, read_topics
+import course_utils
+from course_utils.data import DataError, load_passage_questions
+from course_utils.library_text import (
+    ALPHABET,
+    checksum,
+    encode_text,
+    load_library_text,
+    load_passages,
+    passages_of,
+    plain_paragraphs,
+    prose_paragraphs,
+    read_topics,
+)
 
+TABLE = Path(course_utils.__file__).parent / "files" / "passages.csv"
 PROSE = "This paragraph is long enough to count as English prose number {}, and it is kept."
 
 
@@ -105,3 +123,92 @@ def test_topics_are_read_without_running_the_file_and_sorted(tmp_path):
     file.write_text("topics = {'if': open('x', 'w')}\n", encoding="utf-8")
     with pytest.raises(ValueError, match="malformed"):
         read_topics(tmp_path)
+
+
+# passages
+
+
+@pytest.fixture
+def fresh_passages():
+    """Forget the passages before and after."""
+    load_passages.cache_clear()
+    yield
+    load_passages.cache_clear()
+
+
+def test_this_python_has_every_passage_and_the_table_holds_no_text():
+    rows = list(csv.DictReader(TABLE.read_text(encoding="utf-8").splitlines()))
+    passages = load_passages()
+    assert len(rows) == len(passages) >= 300 and list(rows[0]) == ["id", "topic", "checksum"]
+    assert [(row["id"], row["topic"], row["checksum"]) for row in rows] == [
+        (passage.id, passage.topic, checksum(passage.text)) for passage in passages
+    ]
+    assert len({passage.id for passage in passages}) == len({passage.text for passage in passages}) == len(passages)
+    assert all(40 <= len(passage.text.split()) <= 120 and passage.text.isascii() for passage in passages)
+    topics = dict(read_topics(sysconfig.get_path("stdlib")))
+    bare = {topic: re.sub(r"\W", "", text) for topic, text in topics.items()}
+    assert all(re.sub(r"\W", "", passage.text) in bare[f"topic {passage.topic}"] for passage in passages)
+
+
+@pytest.mark.parametrize(("lost", "enough"), [(0.05, True), (0.2, False)])
+def test_a_python_with_other_texts_gets_what_it_has_or_one_clear_error(
+    lost, enough, fresh_passages, tmp_path, monkeypatch
+):
+    everything = load_passages()
+    changed = {passage.text for passage in everything[: int(lost * len(everything))]}
+    topics = {}
+    for passage in everything:
+        text = passage.text.replace(" the ", " THE ") + " Changed." if passage.text in changed else passage.text
+        topics[passage.topic] = topics.get(passage.topic, "") + text + "\n\n"
+    (tmp_path / "pydoc_data").mkdir()
+    (tmp_path / "pydoc_data" / "topics.py").write_text(f"topics = {topics!r}\n", encoding="utf-8")
+    load_passages.cache_clear()
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
+    if enough:
+        assert load_passages() == everything[len(changed) :]
+    else:
+        with pytest.raises(DataError, match=r"has 272 of the 340 passages .* Use Python 3\.11, 3\.12 or 3\.13"):
+            load_passages()
+
+
+def test_a_python_without_topics_is_an_error(fresh_passages, tmp_path, monkeypatch):
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
+    with pytest.raises(DataError, match="has 0 of the"):
+        load_passages()
+
+
+def test_a_passage_is_a_run_of_whole_paragraphs_on_one_line():
+    thirty, fifty = " ".join(["word"] * 30), " ".join(["more"] * 50)
+    paragraphs = plain_paragraphs(
+        f"A “title”\n\n  {thirty[:49]}\n  {thirty[50:]}\n\n{fifty}\n\n{fifty}\nleft-\n  hand\n"
+    )
+    assert paragraphs == ['A "title"', thirty, fifty, f"{fifty} left-hand"]
+    assert [run[:2] for run in passages_of(paragraphs)] == [(0, 3), (1, 3), (2, 3), (2, 4), (3, 4)]
+    assert next(passages_of(paragraphs))[2] == f'A "title" {thirty} {fifty}'
+    assert list(passages_of(plain_paragraphs(""))) == []
+
+
+def content_words(text):
+    """Return the beginnings, of four letters, of the words that are no stop words."""
+    return {word[:4] for word in re.findall(r"[a-z]{2,}", text.lower()) if word not in ENGLISH_STOP_WORDS}
+
+
+def test_half_of_the_questions_share_words_with_their_passage_and_half_share_few():
+    texts, questions = {passage.id: passage.text for passage in load_passages()}, load_passage_questions()
+    assert len(questions) == len({question.passage for question in questions}) == 60
+    assert len({question.id for question in questions}) == len({question.question for question in questions}) == 60
+    shares = {"shared": [], "own": []}
+    for question in questions:
+        asked = content_words(question.question)
+        shares[question.words].append(len(asked & content_words(texts[question.passage])) / len(asked))
+    assert len(shares["shared"]) == len(shares["own"]) == 30
+    assert min(shares["shared"]) >= 1 / 2 and max(shares["own"]) <= 1 / 3
+
+
+def test_each_passage_holds_an_accepted_answer_to_its_question_and_the_question_does_not():
+    texts = {passage.id: passage.text.lower() for passage in load_passages()}
+    for question in load_passage_questions():
+        assert any(answer.lower() in texts[question.passage] for answer in question.answers), question
+        asked = re.findall(r"\w+", question.question.lower())
+        assert not any(answer.lower() in asked for answer in question.answers), question
+        assert all(answer == answer.strip() and len(answer.split()) <= 5 for answer in question.answers)

@@ -9,11 +9,18 @@ from course_utils.networks.diffusion import build_digit_unet
 from course_utils.networks.efficientnet import load_efficientnet_lite0
 from course_utils.networks.image_classifier import ImageClassifier
 from course_utils.networks.language_model_files import read_folder, read_gguf
+from course_utils.networks.sentence_encoder import build_encoder
 from course_utils.networks.translator import Translator
 from course_utils.runtime import current_profile, load_keras
 from course_utils.weights import WEIGHTS, WeightsError, fetch, locate, verified_bytes, verified_path
 
-__all__ = ["load_digit_diffusion", "load_image_classifier", "load_language_model", "load_translator"]
+__all__ = [
+    "load_digit_diffusion",
+    "load_image_classifier",
+    "load_language_model",
+    "load_sentence_encoder",
+    "load_translator",
+]
 
 VGG16_URL = "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
 VGG16_URL += "vgg16_weights_tf_dim_ordering_tf_kernels.h5"
@@ -145,6 +152,26 @@ def load_language_model(path=None, adapter=None):
         raise WeightsError(f"path: there is no file or folder {path}. Check it, or leave it out to use SmolLM2.")
     source = f"a language model of {path.name}: origin and checksum not known"
     return (read_folder if path.is_dir() else read_gguf)(path, path.resolve().stem, source, "not known")
+
+
+@say_memory("load the sentence encoder", CLOSE)
+def load_sentence_encoder(path=None):
+    """Load all-MiniLM-L6-v2, which turns English sentences and short passages into vectors, as `SentenceEncoder`.
+
+    It has 22,713,216 parameters, in float32. `path` is a folder with a copy of its two files, to use instead of the
+    installed package.
+
+    Raises
+    ------
+    ValueError
+        When `path` is no path.
+    WeightsError
+        When a file is missing or damaged.
+    """
+    path = None if path is None else check_path("path", path)
+    contents = [verified_bytes(name, path) for name in ("minilm", "minilm_tokenizer")]
+    weights = WEIGHTS["minilm"]
+    return build_encoder(*contents, "all-MiniLM-L6-v2", weights.source, weights.licence)
 
 
 def _load_adapted(path, adapter):

@@ -7,8 +7,10 @@ import re
 import time
 
 import pytest
+from nbformat import write
+from nbformat.v4 import new_code_cell, new_notebook
 
-from course_utils.notebooks import NOTEBOOKS, list_notebooks, read_notebook
+from course_utils.notebooks import NOTEBOOKS, ROOT, list_notebooks, read_notebook
 
 NAMES = [path.relative_to(NOTEBOOKS).as_posix() for path in list_notebooks()]
 CELLS = "window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
@@ -183,3 +185,38 @@ def test_calculator_answers_to_the_arrow_keys(open_notebook, shot):
     shot(page, "lab-calculator")
     after = page.locator(".widget-interact .widget-output").inner_text()
     assert "12 blocks" in before and "13 blocks" in after
+
+
+ASK = """import sys
+sys.path.insert(0, {tests!r})
+import stand_in_models
+stand_in_models.install()
+from course_utils.ask import ask_box
+ask_box({folder!r})"""
+
+
+def test_box_answers_from_a_persons_own_texts(open_notebook, lab, shot, tmp_path):
+    (tmp_path / "flat.txt").write_text("The rent of the <b>flat</b> is 940 euros a month. Dogs are not allowed in it.")
+    (tmp_path / "empty.md").touch()
+    cell = new_code_cell(ASK.format(tests=str(ROOT / "tests"), folder=str(tmp_path)))
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    write(new_notebook(cells=[cell], metadata=kernel), ROOT / "build" / "browser" / "work" / "ask.ipynb")
+    page = open_notebook("ask.ipynb")
+    page.locator(".jp-Notebook .jp-Cell").first.focus()
+    page.keyboard.press("Shift+Enter")
+    box = page.locator(".jp-OutputArea-output .widget-vbox")
+    field = box.locator("input[type=text]")
+    field.wait_for(timeout=60_000)
+    field.focus()
+    page.keyboard.type("How high is the rent of the flat?")
+    page.keyboard.press("Enter")
+    box.get_by_text("allowed in it.", exact=False).first.wait_for(timeout=30_000)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # the button, which has nothing new to ask
+    field.fill("Who was Napoleon?")
+    page.keyboard.press("Tab")
+    box.get_by_text("Not in the texts").wait_for(timeout=30_000)
+    shot(page, "lab-ask-box")
+    said = box.inner_text()
+    assert "empty.md: not read: it is empty." in said and "flat.txt, line 1 (similarity 0." in said
+    assert "The rent of the <b>flat</b>" in said and page.script_errors == [] and page.refused == []
