@@ -192,8 +192,8 @@ def main():
         "four); right: an accepted answer does, in a sentence that does not abstain"
     )
     first_try = (
-        '# data: first written without the question in view ("The answer is …"), it won 1 of 30 with and 1 of 30 without '
-        "the adapter; it was then rewritten to answer the question"
+        '# data: first written without the question in view ("The answer is …"), it won 1 of 30 with and '
+        "1 of 30 without the adapter; it was then rewritten to answer the question"
     )
     rows = start_sweep("tool_answers", [*head, tool_head], TOOL_COLUMNS)
     answer_questions(model, adapter or "none", {(row["adapter"], row["condition"]) for row in rows})
