@@ -118,7 +118,7 @@ def score_answer(instruction, text):
 
     Parameters
     ----------
-    instruction : course_utils.instructions.Instruction
+    instruction : course_utils.questions.Instruction
         What was asked, with the accepted answers.
     text : str
         What the model wrote.

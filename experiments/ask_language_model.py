@@ -4,10 +4,10 @@
     python experiments/ask_language_model.py examples [--adapter course]
     python experiments/ask_language_model.py stories
 
-questions: `course_utils.data.load_questions`, in four forms: the chat template, the same with permission to say "I do
-not know", the bare text, and, known questions only, the bare text where the model must not end its text. Without the
-adapter, mini-GPT goes on from that, too. examples: the opposite of a word, without an example, after three turns
-that show it, or after the same three with their answers exchanged. stories: how much of them is repeated, by the
+questions: `course_utils.questions.load_chat_questions`, in four forms: the chat template, the same with permission to
+say "I do not know", the bare text, and, known questions only, the bare text where the model must not end its text.
+Without the adapter, mini-GPT goes on from that, too. examples: the opposite of a word, without an example, after three
+turns that show it, or after the same three with their answers exchanged. stories: how much of them is repeated, by the
 likeliest token and by drawn ones. All but the drawn texts are the likeliest token each time, sixteen texts side by
 side; `gap` is the smallest difference between the first and the second logit of an answer: where it is tiny, another
 processor may write another text. Rows are appended, and what is there already is not run again.
@@ -20,8 +20,8 @@ import platform
 import numpy as np
 from tokenizers import Tokenizer
 
-from course_utils.data import load_questions
 from course_utils.networks.pretrained import load_language_model
+from course_utils.questions import load_chat_questions
 from course_utils.runtime import load_torch, load_transformers, progress
 from course_utils.tables import append_rows, start_sweep
 from course_utils.verdicts import abstains, says
@@ -138,7 +138,7 @@ def ask_questions(model, name, comments):
     todo = [
         (form, question)
         for form in (("chat", "told") if "adapter" in name else question_prompts(model))
-        for question in load_questions()
+        for question in load_chat_questions()
         if (name, form, question.id) not in there and (form != "bare, no end" or question.kind == "known")
     ]
     for form, make in question_prompts(model).items():
@@ -162,7 +162,7 @@ def ask_mini_gpt(there):
     gpt = transformers.GPT2LMHeadModel.from_pretrained(folder, dtype=torch.float32).eval()
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     end = gpt.config.eos_token_id
-    known = [question for question in load_questions() if question.kind == "known"]
+    known = [question for question in load_chat_questions() if question.kind == "known"]
     for question in progress([q for q in known if ("mini-GPT", "bare, no end", q.id) not in there], "mini-GPT"):
         ids, gaps = [end, *tokenizer.encode(question.question).ids], []
         prompt, cache = len(ids), None

@@ -27,10 +27,10 @@ import numpy as np
 import snowballstemmer
 
 from course_utils.answer_scores import normalise
-from course_utils.data import load_passage_questions
 from course_utils.library_text import load_passages
 from course_utils.networks.chat_batches import answer_all
 from course_utils.networks.pretrained import load_language_model, load_sentence_encoder
+from course_utils.questions import load_passage_questions
 from course_utils.tables import RESULTS, append_rows, start_sweep
 
 VECTORS = RESULTS / "passage_vectors.npz"

@@ -17,10 +17,10 @@ import re
 from course_utils.answer_scores import abstains, normalise
 from course_utils.ask import PROMPT
 from course_utils.calculator import TOOL_PROMPT, calculate, read_request
-from course_utils.data import load_injections, load_tool_questions
 from course_utils.networks.chat_batches import answer_all
 from course_utils.networks.pretrained import load_language_model
 from course_utils.notebooks import NOTEBOOKS, load_definitions
+from course_utils.questions import load_injections, load_tool_questions
 from course_utils.tables import append_rows, start_sweep
 
 DELIMITED = (  # a form of what Hines et al. (2024, arXiv:2403.14720) call spotlighting

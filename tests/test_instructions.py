@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from course_utils import instructions
+from course_utils import questions
 from course_utils.answer_scores import abstains, calculator_value, holds_answer, normalise, score_answer
 from course_utils.data import DataError
-from course_utils.instructions import PARTS, load_instructions
+from course_utils.questions import PARTS, load_instructions
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "course_utils" / "files" / "instructions.jsonl"
@@ -156,12 +156,12 @@ def test_an_unknown_part_is_refused():
 
 
 def test_a_python_without_its_documentation_is_named(monkeypatch):
-    instructions._library_passages.cache_clear()
-    monkeypatch.setattr(instructions, "read_topics", lambda folder: [])
+    questions._library_passages.cache_clear()
+    monkeypatch.setattr(questions, "read_topics", lambda folder: [])
     with pytest.raises(DataError, match="0 of 22 passages stand in the documentation of this Python"):
         load_instructions("python")
     assert load_instructions("train")
-    instructions._library_passages.cache_clear()
+    questions._library_passages.cache_clear()
 
 
 # scoring

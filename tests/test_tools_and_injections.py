@@ -6,8 +6,8 @@ import re
 import pytest
 
 from course_utils.calculator import TOOL_PROMPT, calculate
-from course_utils.data import load_injections, load_tool_questions
 from course_utils.notebooks import ROOT
+from course_utils.questions import load_injections, load_tool_questions
 from course_utils.tables import read_comments, read_sweep
 
 FORMS = {"order", "system", "data", "ending"}
