@@ -1,18 +1,16 @@
 """Score by rule what a language model answered: is it right, does it abstain, does it keep the given form?"""
 
-import ast
 import json
-import operator
 import re
 
+from course_utils.calculator import calculate, read_request
 from course_utils.checks import check_texts
 
-__all__ = ["ABSTAINING_ANSWER", "abstains", "calculator_value", "holds_answer", "normalise", "score_answer"]
+__all__ = ["ABSTAINING_ANSWER", "abstains", "holds_answer", "normalise", "score_answer"]
 
 ABSTAINING_ANSWER = "The text does not say."
 LONGEST_SENTENCE = 12  # words of a sentence around an answer, its own not counted
 LONGEST_ABSTENTION = 30  # words
-LONGEST_EXPRESSION = 100  # characters
 TOLERANCE = 1e-6  # of a calculated value
 
 ONES = (
@@ -41,7 +39,6 @@ ABSTAINING = re.compile(
     r"|\bno (?:information|answer|mention|details?)\b|\bunknown\b|\bleaves (?:it|this|that) open\b"
     r"|\b(?:cannot|can't|can not|could not|couldn't) (?:say|tell|answer|know|find|be (?:answered|found|determined))\b"
 )
-OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 
 
 def normalise(text):
@@ -84,33 +81,6 @@ def holds_answer(text, accept, others=()):
 
 def _holds(said, phrase):
     return bool(phrase) and f" {phrase} " in f" {said} "
-
-
-def calculator_value(text):
-    """Return the value of a calculator's request, {"tool": "calculator", "expression": "17 * 24"}, and None for others.
-
-    The text must be that JSON and nothing else, its expression numbers, + - * / and parentheses.
-    """
-    try:
-        request = json.loads(text)
-        if set(request) != {"tool", "expression"} or request["tool"] != "calculator":
-            return None
-        if len(request["expression"]) > LONGEST_EXPRESSION:
-            return None
-        return _value(ast.parse(request["expression"].strip(), mode="eval").body)
-    except (TypeError, ValueError, SyntaxError, ZeroDivisionError, OverflowError):
-        return None
-
-
-def _value(node):
-    match node:
-        case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
-            return number
-        case ast.BinOp(left, op, right) if type(op) in OPERATORS:
-            return OPERATORS[type(op)](_value(left), _value(right))
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_value(operand)
-    raise ValueError("no expression of numbers, + - * / and parentheses")
 
 
 def score_answer(instruction, text):
@@ -157,8 +127,10 @@ def _is_within(instruction, text, limit):
 
 
 def _is_request(instruction, text):
-    value = calculator_value(text)
-    return value is not None and abs(value - float(instruction.accept[0])) < TOLERANCE
+    try:
+        return abs(calculate(read_request(text) or "") - float(instruction.accept[0])) < TOLERANCE
+    except ValueError:  # no request, or none that the calculator can compute
+        return False
 
 
 def _is_talk(_instruction, text):

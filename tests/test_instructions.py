@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from course_utils import questions
-from course_utils.answer_scores import abstains, calculator_value, holds_answer, normalise, score_answer
+from course_utils.answer_scores import abstains, holds_answer, normalise, score_answer
 from course_utils.data import DataError
 from course_utils.questions import PARTS, load_instructions
 
@@ -273,33 +273,24 @@ def test_an_answer_with_a_no_does_not_abstain(text):
 
 
 @pytest.mark.parametrize(
-    ("request_", "value"),
+    ("text", "right"),
     [
-        ('{"tool": "calculator", "expression": "17 * 24"}', 408),
-        (' {"expression":"(2 + 3) / -2","tool":"calculator"}\n', -2.5),
-        ('{"tool": "calculator", "expression": "2 ** 99"}', None),
-        ('{"tool": "calculator", "expression": "1 / 0"}', None),
-        ('{"tool": "calculator", "expression": "__import__(1)"}', None),
-        ('{"tool": "calculator", "expression": ""}', None),
-        ('{"tool": "calculator", "expression": 7}', None),
-        ('{"tool": "clock", "expression": "1 + 1"}', None),
-        ('{"tool": "calculator"}', None),
-        ('Sure: {"tool": "calculator", "expression": "17 * 24"}', None),
-        ("[1]", None),
-        ("408", None),
-        ('{"tool": "calculator", "expression": "' + "1+" * 60 + '1"}', None),
+        ('{"tool": "calculator", "expression": "17 * 24"}', True),
+        (' {"expression":"(400 + 416) / 2","tool":"calculator"}\n', True),
+        ('{"tool": "calculator", "expression": "408.00001"}', False),
+        ('{"tool": "calculator", "expression": "17 * 25"}', False),
+        ('{"tool": "calculator", "expression": "408 / 0"}', False),
+        ('{"tool": "calculator", "expression": "408 ** 1"}', False),
+        ('{"tool": "calculator", "expression": ""}', False),
+        ('{"tool": "calculator", "expression": 408}', False),
+        ('{"tool": "clock", "expression": "408"}', False),
+        ('Sure: {"tool": "calculator", "expression": "17 * 24"}', False),
+        ("408", False),
     ],
 )
-def test_a_request_is_one_line_of_json(request_, value):
-    assert calculator_value(request_) == value
-
-
-def test_a_request_of_equal_value_passes(parts):
-    pair = only(parts["train"], "request")
-    value = float(pair.accept[0])
-    assert score_answer(pair, f'{{"tool": "calculator", "expression": "{value} + 0"}}')
-    assert not score_answer(pair, f'{{"tool": "calculator", "expression": "{value} + 1"}}')
-    assert not score_answer(pair, pair.accept[0])
+def test_a_request_passes_by_its_form_and_value(parts, text, right):
+    pair = dataclasses.replace(only(parts["train"], "request"), accept=("408",))
+    assert score_answer(pair, text) is right
 
 
 def test_a_limit_is_counted(parts):
