@@ -51,7 +51,7 @@ ASK_ONLY = "Text:\n{text}\n\nQuestion: {question}\nAnswer from the text in a few
 ASK = ASK_ONLY + " If the text does not say, write: The text does not say."
 FORMS = {"no text": ASK_WITHOUT, "right, no way out": ASK_ONLY}
 
-# narrower than `answer_scores.abstains`: this documentation itself says of things that they are not available
+# narrower than `verdicts.text_does_not_say`: this documentation itself says of things that they are not available
 ABSTAINS = re.compile(
     r"\b(does|do|did)(n't| not) (say|mention|specify|state|provide|contain|know)\b"
     r"|\bnot (mentioned|specified|stated|provided)\b|\b(cannot|can't|unable to) (answer|determine)\b"

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from course_utils import questions
-from course_utils.answer_scores import abstains, holds_answer, normalise, score_answer
+from course_utils.answer_scores import holds_answer, normalise, score_answer
 from course_utils.data import DataError
 from course_utils.questions import PARTS, load_instructions
+from course_utils.verdicts import text_does_not_say
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "course_utils" / "files" / "instructions.jsonl"
@@ -253,7 +254,7 @@ def test_a_number_is_not_part_of_another():
     ],
 )
 def test_abstaining_is_recognised(text):
-    assert abstains(text)
+    assert text_does_not_say(text)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +270,7 @@ def test_abstaining_is_recognised(text):
     ],
 )
 def test_an_answer_with_a_no_does_not_abstain(text):
-    assert not abstains(text)
+    assert not text_does_not_say(text)
 
 
 @pytest.mark.parametrize(
