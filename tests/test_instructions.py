@@ -13,6 +13,7 @@ import pytest
 
 from course_utils import questions
 from course_utils.answer_scores import holds_answer, normalise, score_answer
+from course_utils.ask import PROMPT
 from course_utils.data import DataError
 from course_utils.questions import PARTS, load_instructions
 from course_utils.verdicts import text_does_not_say
@@ -20,10 +21,6 @@ from course_utils.verdicts import text_does_not_say
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "course_utils" / "files" / "instructions.jsonl"
 KINDS = {"answer", "abstain", "format", "limit", "calculator"}
-APPLICATION = (
-    "Text:\n{text}\n\nQuestion: {question}\n"
-    "Answer from the text in a few words. If the text does not say, write: The text does not say."
-)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +71,7 @@ def test_kinds_are_balanced_and_stand_in_each_part(parts):
 
 def test_the_application_has_its_form(parts):
     pairs = [pair for pair in parts["train"] if pair.form == "application"]
-    before, between, after = APPLICATION.replace("{question}", "{text}").split("{text}")
+    before, between, after = PROMPT.replace("{question}", "{text}").split("{text}")
     assert len(pairs) >= 60 and {pair.kind for pair in pairs} == {"answer", "abstain"}
     for pair in pairs:
         content = pair.messages[0]["content"]
