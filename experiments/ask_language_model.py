@@ -20,6 +20,7 @@ import platform
 import numpy as np
 from tokenizers import Tokenizer
 
+from course_utils.networks.chat_batches import pad_left, write_batch
 from course_utils.networks.pretrained import load_language_model
 from course_utils.questions import load_chat_questions
 from course_utils.runtime import load_torch, load_transformers, progress
@@ -62,34 +63,13 @@ def user(text):
     return [{"role": "user", "content": text}]
 
 
-def left_padded(rows):
-    """Return token numbers (b, n), padded on the left, and where they count."""
-    n = max(map(len, rows))
-    ids = np.array([[0] * (n - len(row)) + row for row in rows])
-    return ids, np.array([[0] * (n - len(row)) + [1] * len(row) for row in rows])
-
-
-def write(model, rows, new, **settings):
-    """Return the tokens (lists) that a model writes after each of several prompts, up to the end that it sets."""
-    ends, written = model.tokenizer.ends, [[] for _ in rows]
-    done = [False] * len(rows)
-    for tokens in model.next_tokens(*left_padded(rows), max_new_tokens=new, **settings):
-        for place, token in enumerate(tokens.tolist()):
-            done[place] = done[place] or token in ends
-            if not done[place]:
-                written[place].append(token)
-        if all(done):
-            break
-    return written
-
-
 def write_likeliest(model, rows, new, forbidden=()):
     """Return, for each of several prompts, the likeliest tokens (a list) up to the end, and the smallest gap.
 
     The gap is the one between the first and the second logit, where a token or the end was chosen. The `forbidden`
     tokens are never chosen.
     """
-    (ids, counted), sizes = left_padded(rows), model.config
+    (ids, counted), sizes = pad_left(rows), model.config
     room = (len(rows), sizes.key_value_heads, ids.shape[1] + new, sizes.d_head)
     cache = [(np.zeros(room, np.float32), np.zeros(room, np.float32)) for _ in model.layers]
     written, gaps, done = [[] for _ in rows], np.full(len(rows), np.inf), np.zeros(len(rows), bool)
@@ -224,7 +204,8 @@ def write_stories(model, name, comments):
     there = {(row["way"], row["request"]) for row in start_sweep("story_repetition", comments, columns)}
     for way, settings in {"greedy": {}, "top-p 0.9": {"temperature": 1.0, "top_p": 0.9, "seed": 0}}.items():
         for part in progress(in_batches([text for text in STORIES if (way, text) not in there]), way):
-            written = write(model, [model.tokenizer.encode_chat(user(text)) for text in part], STORY_TOKENS, **settings)
+            prompts = [model.tokenizer.encode_chat(user(text)) for text in part]
+            written = write_batch(model, prompts, STORY_TOKENS, **settings)
             append_rows(
                 "story_repetition",
                 [
