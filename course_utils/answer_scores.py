@@ -1,18 +1,17 @@
 """Score by rule what a language model answered: is it right, does it abstain, does it keep the given form?"""
 
-import ast
 import json
-import operator
 import re
 
+from course_utils.calculator import calculate, read_request
 from course_utils.checks import check_texts
+from course_utils.verdicts import text_does_not_say
 
-__all__ = ["ABSTAINING_ANSWER", "abstains", "calculator_value", "holds_answer", "normalise", "score_answer"]
+__all__ = ["ABSTAINING_ANSWER", "holds_answer", "holds_words", "normalise", "score_answer"]
 
 ABSTAINING_ANSWER = "The text does not say."
 LONGEST_SENTENCE = 12  # words of a sentence around an answer, its own not counted
 LONGEST_ABSTENTION = 30  # words
-LONGEST_EXPRESSION = 100  # characters
 TOLERANCE = 1e-6  # of a calculated value
 
 ONES = (
@@ -29,20 +28,6 @@ NEGATIONS = {"not", "no", "never", "nobody", "nothing", "neither", "t"}
 WORD = re.compile(r"[^\W_]+(?:[.:/][^\W_]+)*")
 COUNTED_WORD = re.compile(r"\w+(?:['’.,:/-]\w+)*")
 
-# "The text does not say", "It isn't mentioned", "There is no information about that", "I don't know" and their like.
-ABSTAINING = re.compile(
-    r"\b(?:does|do|did)(?: not|n't) (?:really |actually |explicitly |directly )?"
-    r"(?:say|state|mention|tell|specify|give|provide|contain|include|indicate|reveal|answer|know|have)\b"
-    r"|\b(?:is|are|was|were)(?: not|n't) (?:explicitly |directly |clearly )?"
-    r"(?:said|stated|mentioned|given|specified|provided|known|told|indicated|in (?:the|this|my) \w+|available|there)\b"
-    r"|^(?:not|nowhere) (?:said|stated|mentioned|given|specified|provided|known|in (?:the|this) \w+)"
-    r"|\b(?:says|gives|has|have|contains|provides|is|find) (?:no|nothing|no such)"
-    r" ?(?:about|on|answer|information|mention|details?)?\b"
-    r"|\bno (?:information|answer|mention|details?)\b|\bunknown\b|\bleaves (?:it|this|that) open\b"
-    r"|\b(?:cannot|can't|can not|could not|couldn't) (?:say|tell|answer|know|find|be (?:answered|found|determined))\b"
-)
-OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
-
 
 def normalise(text):
     """Return a text's words for comparing: lower case, no articles and marks, numbers as digits ("1,340" is "1340")."""
@@ -56,11 +41,6 @@ def normalise(text):
     return " ".join([word for word in words if word not in ARTICLES] or words)
 
 
-def abstains(text):
-    """Say whether a text says that the answer is not there: "The text does not say." and other ways to say it."""
-    return bool(ABSTAINING.search(" ".join(text.lower().replace("’", "'").split())))
-
-
 def holds_answer(text, accept, others=()):
     """Say whether a text gives one of the accepted answers: alone, or in a sentence of at most 12 words more.
 
@@ -72,7 +52,7 @@ def holds_answer(text, accept, others=()):
     if said in accepted:
         return True
     held = [answer for answer in accepted if _holds(said, answer)]
-    if not held or "\n" in text.strip() or abstains(text):
+    if not held or "\n" in text.strip() or text_does_not_say(text):
         return False
     rest = f" {said} "
     for answer in sorted(held, key=len, reverse=True):
@@ -82,35 +62,14 @@ def holds_answer(text, accept, others=()):
     return short and not any(_holds(" ".join(words), normalise(other)) for other in others)
 
 
+def holds_words(text, phrases):
+    """Say whether a text holds one of the phrases as whole words, both normalised."""
+    said = normalise(text)
+    return any(_holds(said, normalise(phrase)) for phrase in phrases)
+
+
 def _holds(said, phrase):
     return bool(phrase) and f" {phrase} " in f" {said} "
-
-
-def calculator_value(text):
-    """Return the value of a calculator's request, {"tool": "calculator", "expression": "17 * 24"}, and None for others.
-
-    The text must be that JSON and nothing else, its expression numbers, + - * / and parentheses.
-    """
-    try:
-        request = json.loads(text)
-        if set(request) != {"tool", "expression"} or request["tool"] != "calculator":
-            return None
-        if len(request["expression"]) > LONGEST_EXPRESSION:
-            return None
-        return _value(ast.parse(request["expression"].strip(), mode="eval").body)
-    except (TypeError, ValueError, SyntaxError, ZeroDivisionError, OverflowError):
-        return None
-
-
-def _value(node):
-    match node:
-        case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
-            return number
-        case ast.BinOp(left, op, right) if type(op) in OPERATORS:
-            return OPERATORS[type(op)](_value(left), _value(right))
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_value(operand)
-    raise ValueError("no expression of numbers, + - * / and parentheses")
 
 
 def score_answer(instruction, text):
@@ -118,7 +77,7 @@ def score_answer(instruction, text):
 
     Parameters
     ----------
-    instruction : course_utils.instructions.Instruction
+    instruction : course_utils.questions.Instruction
         What was asked, with the accepted answers.
     text : str
         What the model wrote.
@@ -144,21 +103,20 @@ def _is_answer(instruction, text):
 
 def _is_abstention(_instruction, text):
     first = re.split(r"(?<=[.!?])\s", text)[0]
-    return abstains(first) and len(COUNTED_WORD.findall(text)) <= LONGEST_ABSTENTION
+    return text_does_not_say(first) and len(COUNTED_WORD.findall(text)) <= LONGEST_ABSTENTION
 
 
 def _is_within(instruction, text, limit):
-    if len(COUNTED_WORD.findall(text)) > limit or abstains(text):
+    if len(COUNTED_WORD.findall(text)) > limit or text_does_not_say(text):
         return False
-    said = normalise(text)
-    return any(_holds(said, normalise(word)) for word in instruction.accept) and not any(
-        _holds(said, normalise(other)) for other in instruction.others
-    )
+    return holds_words(text, instruction.accept) and not holds_words(text, instruction.others)
 
 
 def _is_request(instruction, text):
-    value = calculator_value(text)
-    return value is not None and abs(value - float(instruction.accept[0])) < TOLERANCE
+    try:
+        return abs(calculate(read_request(text) or "") - float(instruction.accept[0])) < TOLERANCE
+    except ValueError:  # no request, or none that the calculator can compute
+        return False
 
 
 def _is_talk(_instruction, text):

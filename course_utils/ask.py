@@ -19,7 +19,7 @@ from course_utils.networks.pretrained import load_language_model, load_sentence_
 from course_utils.runtime import progress
 from course_utils.text_files import is_foreign, printable, read_passages
 
-__all__ = ["Texts", "ask_box", "ask_in_terminal", "find_nearest"]
+__all__ = ["Texts", "ask_box", "ask_in_terminal", "find_nearest", "is_silent"]
 
 SHOWN = 3  # passages that are shown
 READ = 1  # of these, so many go to the model: it answers worse from more, see experiments/passages_read.py and its CSV
@@ -38,6 +38,11 @@ def find_nearest(question_vector, passage_vectors, k):
     All have length 1, so that a product is a similarity: the cosine of the angle.
     """
     return np.argsort(-(passage_vectors @ question_vector), kind="stable")[:k]
+
+
+def is_silent(answer):
+    """Say whether the model answered that the text does not say, as `PROMPT` asks it to."""
+    return answer.strip().startswith(ABSTAINING_ANSWER[:-1])
 
 
 class Texts:
@@ -155,7 +160,7 @@ def ask_in_terminal(folder, defend=None, retrieve=None):
                 column += len(piece)
                 print(piece, end="", flush=True)
             print()
-            if answer.strip().startswith(ABSTAINING_ANSWER[:-1]):
+            if is_silent(answer):
                 say(SILENT)
         except ValueError as error:
             say(str(error))
@@ -194,7 +199,7 @@ def ask_box(folder, defend=None, retrieve=None):
                 answer.value = _as_html(MARK, text)
             if pieces is None:
                 answer.value = _as_html("", FAR)
-            elif text.strip().startswith(ABSTAINING_ANSWER[:-1]):
+            elif is_silent(text):
                 answer.value = _as_html(MARK, f"{text}\n{SILENT}")
         except ValueError as error:
             answer.value = _as_html("", str(error))

@@ -1,11 +1,9 @@
-"""Load the course's data: handwritten digits, photographs, sentences with their translations, and questions."""
+"""Load the course's data: handwritten digits, photographs, and sentences with their translations."""
 
 import csv
 import gzip
 import importlib.resources
 import importlib.util
-import json
-import re
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -20,24 +18,18 @@ from course_utils.weights import fetch
 __all__ = [
     "DataError",
     "Digits",
-    "PassageQuestion",
-    "Injection",
     "Photo",
     "Phrase",
     "Phrases",
-    "Question",
     "SpokenSentence",
-    "ToolQuestion",
     "load_digits",
-    "load_passage_questions",
-    "load_injections",
     "load_photo",
     "load_photos",
     "load_phrases",
-    "load_questions",
     "load_spoken_sentences",
-    "load_tool_questions",
     "package_file",
+    "read_file",
+    "read_table",
 ]
 
 MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
@@ -231,7 +223,7 @@ def load_photos(names=None):
     DataError
         When a package or its file is missing or damaged.
     """
-    table = {row["name"]: row for row in _read_table("photos.csv")}
+    table = {row["name"]: row for row in read_table("photos.csv")}
     names = list(table) if names is None else check_texts("names", names)
     unknown = [name for name in names if name not in table]
     if unknown:
@@ -294,7 +286,7 @@ def load_phrases():
     Phrases
         Written for the course; none of them is among the sentence pairs that the course's translator was trained on.
     """
-    document, *scored = [Phrase(**row) for row in _read_table("phrases.csv")]
+    document, *scored = [Phrase(**row) for row in read_table("phrases.csv")]
     columns = (tuple(getattr(phrase, language) for phrase in scored) for language in ("english", "french", "german"))
     return Phrases(*columns, document, "written for the course", "CC BY 4.0")
 
@@ -309,141 +301,14 @@ class SpokenSentence:
 
 def load_spoken_sentences():
     """Load the course's 40 sentences for speech, six or so for each topic, as a tuple; CC BY 4.0."""
-    return tuple(SpokenSentence(**row) for row in _read_table("spoken_sentences.csv"))
+    return tuple(SpokenSentence(**row) for row in read_table("spoken_sentences.csv"))
 
 
-@dataclass(frozen=True)
-class PassageQuestion:
-    """A question that one passage of `course_utils.library_text.load_passages` answers, and accepted short answers.
-
-    `words` is "shared" where the question uses the passage's own words, "own" where it says the same in others.
-    """
-
-    id: str
-    words: str
-    passage: str  # its id
-    question: str
-    answers: tuple[str, ...]
-
-
-def load_passage_questions():
-    """Load the course's 60 questions about passages of Python's documentation, a tuple of PassageQuestion; CC BY 4.0.
-
-    Each of 60 passages that state a short fact has one. "shared" are 30 questions of which at least half of the content
-    words stand in the passage, "own" are 30 of which at most a third do. A content word is none of scikit-learn's
-    English stop words; two are the same where their first four letters are.
-    """
-    return tuple(
-        PassageQuestion(**{**row, "answers": tuple(row["answers"].split("|"))})
-        for row in _read_table("passage_questions.csv")
-    )
-
-
-@dataclass(frozen=True)
-class ToolQuestion:
-    """A question for a model that may use a calculator; one of the `accepted` texts is the answer.
-
-    `kind` is "sum" where it needs the calculator, and `expression` then one that gives the answer; else it is "plain".
-    """
-
-    id: str
-    kind: str
-    question: str
-    expression: str
-    accepted: tuple[str, ...]
-
-
-def load_tool_questions():
-    """Load the course's 66 questions for a model with a calculator, 44 sums in words and 22 plain ones; CC BY 4.0."""
-    rows = _read_table("tool_questions.csv")
-    return tuple(ToolQuestion(**{**row, "accepted": tuple(row["accepted"].split("|"))}) for row in rows)
-
-
-@dataclass(frozen=True)
-class Injection:
-    """One attempt to make a model write `words` in place of the answer, by what is `planted` in a `clean` text.
-
-    `form` is "order" (a plain order), "system" (a false system message), "data" (a false answer that looks like data)
-    or "ending" (what looks like the end of the text and a new question, or special tokens typed as text).
-    """
-
-    id: str
-    part: str
-    form: str
-    clean: str
-    planted: str
-    place: str  # "start", "middle" or "end"
-    words: str
-    question: str
-    accepted: tuple[str, ...]
-
-    @property
-    def text(self):
-        """Return the text with what is planted in it."""
-        sentences = re.split(r"(?<=[.!?]) ", self.clean)
-        place = {"start": 0, "middle": len(sentences) // 2, "end": len(sentences)}[self.place]
-        return " ".join([*sentences[:place], self.planted, *sentences[place:]]).replace(" \n", "\n")
-
-
-PARTS = ("shown", "held out")
-
-
-def load_injections(part=None):
-    """Load the course's 120 injections, four forms in each of 30 short texts that it wrote; CC BY 4.0.
-
-    Parameters
-    ----------
-    part : {"shown", "held out"}, optional
-        40 injections in ten texts, to write a defence with; or 80 in 20 other texts, to score it on. Both if left out.
-
-    Returns
-    -------
-    tuple of Injection
-
-    Raises
-    ------
-    ValueError
-        When there is no such part.
-    """
-    if part not in (None, *PARTS):
-        raise ValueError(f"part: found {part!r}, expected {' or '.join(map(repr, PARTS))}, or nothing for both.")
-    found = []
-    for line in _read_file("injections.jsonl").splitlines():
-        row = json.loads(line)
-        same = {"clean": row["text"], **{name: row[name] for name in ("part", "question")}}
-        for attack in row["attacks"]:
-            id = f"{row['id']} {attack['form']}"
-            found.append(Injection(id, accepted=tuple(row["accepted"]), **same, **attack))
-    return tuple(injection for injection in found if part in (None, injection.part))
-
-
-def _read_file(name):
+def read_file(name):
     """Return the text of a file of `course_utils/files`."""
     return importlib.resources.files("course_utils").joinpath("files", name).read_text(encoding="utf-8")
 
 
-@dataclass(frozen=True)
-class Question:
-    """A question to a language model that gets no text beside it.
-
-    `kind` is "known", where most people would know the answer, or "unanswerable": its `topic` is then "made up",
-    "future", "own life" (the asker's) or "false premise". `accepted` are short answers, one of which a right one holds;
-    where a premise is false they correct it, and for other unanswerable questions there is none.
-    """
-
-    id: str
-    kind: str
-    topic: str
-    question: str
-    accepted: tuple[str, ...]
-
-
-def load_questions():
-    """Load the course's 72 questions with known answers and 100 that nobody can answer, as a tuple; CC BY 4.0."""
-    rows = _read_table("questions.csv")
-    return tuple(Question(**row | {"accepted": tuple(filter(None, row["accepted"].split("|")))}) for row in rows)
-
-
-def _read_table(name):
+def read_table(name):
     """Read a table of `course_utils/files`, a dict for each row."""
-    return list(csv.DictReader(_read_file(name).splitlines()))
+    return list(csv.DictReader(read_file(name).splitlines()))

@@ -1,9 +1,7 @@
 """Load English text that every Python brings along: the documentation inside its own standard library."""
 
 import ast
-import csv
 import hashlib
-import importlib.resources
 import os
 import platform
 import re
@@ -14,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.data import DataError
+from course_utils.data import DataError, read_table
 
 __all__ = [
     "ALPHABET",
@@ -194,8 +192,7 @@ def load_passages():
     DataError
         When it has fewer than 90 % of them.
     """
-    listed = importlib.resources.files("course_utils").joinpath("files", "passages.csv").read_text(encoding="utf-8")
-    rows, topics = list(csv.DictReader(listed.splitlines())), dict(read_topics(sysconfig.get_path("stdlib")))
+    rows, topics = read_table("passages.csv"), dict(read_topics(sysconfig.get_path("stdlib")))
     there = {
         topic: {checksum(text): text for *_, text in passages_of(plain_paragraphs(topics.get(f"topic {topic}", "")))}
         for topic in {row["topic"] for row in rows}

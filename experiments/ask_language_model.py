@@ -4,10 +4,10 @@
     python experiments/ask_language_model.py examples [--adapter course]
     python experiments/ask_language_model.py stories
 
-questions: `course_utils.data.load_questions`, in four forms: the chat template, the same with permission to say "I do
-not know", the bare text, and, known questions only, the bare text where the model must not end its text. Without the
-adapter, mini-GPT goes on from that, too. examples: the opposite of a word, without an example, after three turns
-that show it, or after the same three with their answers exchanged. stories: how much of them is repeated, by the
+questions: `course_utils.questions.load_chat_questions`, in four forms: the chat template, the same with permission to
+say "I do not know", the bare text, and, known questions only, the bare text where the model must not end its text.
+Without the adapter, mini-GPT goes on from that, too. examples: the opposite of a word, without an example, after three
+turns that show it, or after the same three with their answers exchanged. stories: how much of them is repeated, by the
 likeliest token and by drawn ones. All but the drawn texts are the likeliest token each time, sixteen texts side by
 side; `gap` is the smallest difference between the first and the second logit of an answer: where it is tiny, another
 processor may write another text. Rows are appended, and what is there already is not run again.
@@ -20,8 +20,9 @@ import platform
 import numpy as np
 from tokenizers import Tokenizer
 
-from course_utils.data import load_questions
+from course_utils.networks.chat_batches import pad_left, write_batch
 from course_utils.networks.pretrained import load_language_model
+from course_utils.questions import load_chat_questions
 from course_utils.runtime import load_torch, load_transformers, progress
 from course_utils.tables import append_rows, start_sweep
 from course_utils.verdicts import abstains, says
@@ -62,34 +63,13 @@ def user(text):
     return [{"role": "user", "content": text}]
 
 
-def left_padded(rows):
-    """Return token numbers (b, n), padded on the left, and where they count."""
-    n = max(map(len, rows))
-    ids = np.array([[0] * (n - len(row)) + row for row in rows])
-    return ids, np.array([[0] * (n - len(row)) + [1] * len(row) for row in rows])
-
-
-def write(model, rows, new, **settings):
-    """Return the tokens (lists) that a model writes after each of several prompts, up to the end that it sets."""
-    ends, written = model.tokenizer.ends, [[] for _ in rows]
-    done = [False] * len(rows)
-    for tokens in model.next_tokens(*left_padded(rows), max_new_tokens=new, **settings):
-        for place, token in enumerate(tokens.tolist()):
-            done[place] = done[place] or token in ends
-            if not done[place]:
-                written[place].append(token)
-        if all(done):
-            break
-    return written
-
-
 def write_likeliest(model, rows, new, forbidden=()):
     """Return, for each of several prompts, the likeliest tokens (a list) up to the end, and the smallest gap.
 
     The gap is the one between the first and the second logit, where a token or the end was chosen. The `forbidden`
     tokens are never chosen.
     """
-    (ids, counted), sizes = left_padded(rows), model.config
+    (ids, counted), sizes = pad_left(rows), model.config
     room = (len(rows), sizes.key_value_heads, ids.shape[1] + new, sizes.d_head)
     cache = [(np.zeros(room, np.float32), np.zeros(room, np.float32)) for _ in model.layers]
     written, gaps, done = [[] for _ in rows], np.full(len(rows), np.inf), np.zeros(len(rows), bool)
@@ -138,7 +118,7 @@ def ask_questions(model, name, comments):
     todo = [
         (form, question)
         for form in (("chat", "told") if "adapter" in name else question_prompts(model))
-        for question in load_questions()
+        for question in load_chat_questions()
         if (name, form, question.id) not in there and (form != "bare, no end" or question.kind == "known")
     ]
     for form, make in question_prompts(model).items():
@@ -162,7 +142,7 @@ def ask_mini_gpt(there):
     gpt = transformers.GPT2LMHeadModel.from_pretrained(folder, dtype=torch.float32).eval()
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     end = gpt.config.eos_token_id
-    known = [question for question in load_questions() if question.kind == "known"]
+    known = [question for question in load_chat_questions() if question.kind == "known"]
     for question in progress([q for q in known if ("mini-GPT", "bare, no end", q.id) not in there], "mini-GPT"):
         ids, gaps = [end, *tokenizer.encode(question.question).ids], []
         prompt, cache = len(ids), None
@@ -224,7 +204,8 @@ def write_stories(model, name, comments):
     there = {(row["way"], row["request"]) for row in start_sweep("story_repetition", comments, columns)}
     for way, settings in {"greedy": {}, "top-p 0.9": {"temperature": 1.0, "top_p": 0.9, "seed": 0}}.items():
         for part in progress(in_batches([text for text in STORIES if (way, text) not in there]), way):
-            written = write(model, [model.tokenizer.encode_chat(user(text)) for text in part], STORY_TOKENS, **settings)
+            prompts = [model.tokenizer.encode_chat(user(text)) for text in part]
+            written = write_batch(model, prompts, STORY_TOKENS, **settings)
             append_rows(
                 "story_repetition",
                 [

@@ -20,7 +20,8 @@ from collections import Counter
 from itertools import cycle
 from pathlib import Path
 
-from course_utils.answer_scores import ABSTAINING_ANSWER, calculator_value, normalise
+from course_utils.answer_scores import ABSTAINING_ANSWER, normalise
+from course_utils.calculator import calculate
 
 SEED = 18
 FOLDER = Path(__file__).parent / "instruction_texts"
@@ -315,12 +316,12 @@ class Maker:
         question, expression, _ = next(self.requests)
         request = json.dumps({"tool": "calculator", "expression": expression})
         content = fill(form["template"], question=question)
-        self.add(form, "calculator", question, content, request, [written(calculator_value(request))], "request")
+        self.add(form, "calculator", question, content, request, [str(calculate(expression))], "request")
 
     def _result(self, form, _index):
         question, expression, sentence = next(self.results)
         request = json.dumps({"tool": "calculator", "expression": expression})
-        result = written(calculator_value(request))
+        result = str(calculate(expression))
         before = [
             {"role": "user", "content": fill(form["template"], question=question)},
             {"role": "assistant", "content": request},
@@ -332,11 +333,6 @@ class Maker:
         question, accept = next(self.direct)
         content = fill(form["template"], question=question)
         self.add(form, "calculator", question, content, opened(accept), accept, "answer")
-
-
-def written(value):
-    """Write a calculated value without needless digits."""
-    return str(int(value)) if value == int(value) else f"{value:.10g}"
 
 
 def chat_pairs(path, form):

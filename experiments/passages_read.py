@@ -16,7 +16,7 @@ import numpy as np
 from make_instructions import FOLDER, other_candidates, read_texts
 
 from course_utils.answer_scores import ABSTAINING_ANSWER, holds_answer
-from course_utils.ask import NEAR, PROMPT
+from course_utils.ask import NEAR, PROMPT, is_silent
 from course_utils.networks.pretrained import load_language_model, load_sentence_encoder
 from course_utils.tables import append_rows, read_sweep, start_sweep
 
@@ -48,7 +48,7 @@ def answers(model, near, question):
     found["three"] = answer(model, near, question) if len(near) > 1 else found["nearest"]
     tried = found["nearest"]
     for passage in near[1:]:
-        if not tried.startswith(ABSTAINING_ANSWER[:-1]):
+        if not is_silent(tried):
             break
         tried = answer(model, [passage], question)
     return found | {"one by one": tried}
@@ -74,7 +74,7 @@ def main():
             found = [int(i) for i in np.argsort(-near)[:3] if near[i] >= NEAR]
             rows = []
             for reads, text in answers(model, [texts[i] for i in found], question).items():
-                silent = text.startswith(ABSTAINING_ANSWER[:-1])
+                silent = is_silent(text)
                 right = silent
                 if kind == "answered":
                     others = other_candidates(entries[place], question, accept)

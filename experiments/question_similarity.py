@@ -16,9 +16,9 @@ import platform
 import numpy as np
 from make_instructions import FOLDER, read_texts
 
-from course_utils.data import load_passage_questions, load_questions
 from course_utils.library_text import load_passages
 from course_utils.networks.pretrained import load_sentence_encoder
+from course_utils.questions import load_chat_questions, load_passage_questions
 from course_utils.tables import append_rows, read_sweep, start_sweep
 
 NAME, COLUMNS = "question_similarity", ["collection", "kind", "question", "similarity", "right_is_nearest"]
@@ -27,7 +27,7 @@ CHOOSING, PASSING, BOUNDS = "own texts, training", 0.98, tuple(k / 20 for k in r
 
 def collections():
     """Return {name: (texts, [(kind, question, place of its text or None)])}."""
-    found, chat = {}, [("elsewhere", question.question, None) for question in load_questions()]
+    found, chat = {}, [("elsewhere", question.question, None) for question in load_chat_questions()]
     for name, file in ((CHOOSING, "train.txt"), ("own texts, held out", "held_out.txt")):
         entries = read_texts(FOLDER / file)
         asked = [("answered", question, i) for i, one in enumerate(entries) for _, question, _ in one["answered"]]

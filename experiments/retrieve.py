@@ -27,10 +27,11 @@ import numpy as np
 import snowballstemmer
 
 from course_utils.answer_scores import normalise
-from course_utils.data import load_passage_questions
+from course_utils.ask import PROMPT
 from course_utils.library_text import load_passages
 from course_utils.networks.chat_batches import answer_all
 from course_utils.networks.pretrained import load_language_model, load_sentence_encoder
+from course_utils.questions import load_passage_questions
 from course_utils.tables import RESULTS, append_rows, start_sweep
 
 VECTORS = RESULTS / "passage_vectors.npz"
@@ -46,12 +47,12 @@ METHODS = {
 }
 K, NEW_TOKENS, WORDS = 3, 40, 20
 CONDITIONS = ("no text", "found passages", "right passage", "right, no way out", "passage taken out")
-ASK_WITHOUT = "Question: {question}\nAnswer in a few words."
-ASK_ONLY = "Text:\n{text}\n\nQuestion: {question}\nAnswer from the text in a few words."
-ASK = ASK_ONLY + " If the text does not say, write: The text does not say."
-FORMS = {"no text": ASK_WITHOUT, "right, no way out": ASK_ONLY}
+FORMS = {  # what differs from PROMPT
+    "no text": "Question: {question}\nAnswer in a few words.",
+    "right, no way out": PROMPT.partition(" If the text does not say")[0],
+}
 
-# narrower than `answer_scores.abstains`: this documentation itself says of things that they are not available
+# narrower than `verdicts.text_does_not_say`: this documentation itself says of things that they are not available
 ABSTAINS = re.compile(
     r"\b(does|do|did)(n't| not) (say|mention|specify|state|provide|contain|know)\b"
     r"|\bnot (mentioned|specified|stated|provided)\b|\b(cannot|can't|unable to) (answer|determine)\b"
@@ -141,7 +142,7 @@ def conversations(passages, questions):
         }
         for condition in CONDITIONS:
             if condition != "passage taken out" or question.id in taken:
-                prompt = FORMS.get(condition, ASK).format(
+                prompt = FORMS.get(condition, PROMPT).format(
                     text="\n\n".join(given[condition]), question=question.question
                 )
                 yield condition, question, [{"role": "user", "content": prompt}]

@@ -18,10 +18,10 @@ import numpy as np
 
 from course_utils.answer_scores import score_answer
 from course_utils.data import load_phrases
-from course_utils.instructions import load_instructions
 from course_utils.library_text import load_library_text
 from course_utils.networks.chat_batches import answer_all
 from course_utils.networks.pretrained import load_language_model
+from course_utils.questions import load_instructions
 from course_utils.runtime import progress
 from course_utils.tables import RESULTS, append_rows, start_sweep
 

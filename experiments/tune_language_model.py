@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 from safetensors.torch import load_file, save_file
 
-from course_utils.instructions import load_instructions
 from course_utils.networks.adapter import ADAPTER_FILE, CONFIG_FILE, tensor_names
 from course_utils.networks.language_model_files import NAMES, to_transformers
 from course_utils.networks.pretrained import load_language_model
+from course_utils.questions import load_instructions
 from course_utils.runtime import load_torch
 from course_utils.tables import append_rows, start_sweep
 

@@ -11,18 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from course_utils import instructions
-from course_utils.answer_scores import abstains, calculator_value, holds_answer, normalise, score_answer
+from course_utils import questions
+from course_utils.answer_scores import holds_answer, normalise, score_answer
+from course_utils.ask import PROMPT
 from course_utils.data import DataError
-from course_utils.instructions import PARTS, load_instructions
+from course_utils.questions import PARTS, load_instructions
+from course_utils.verdicts import text_does_not_say
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "course_utils" / "files" / "instructions.jsonl"
 KINDS = {"answer", "abstain", "format", "limit", "calculator"}
-APPLICATION = (
-    "Text:\n{text}\n\nQuestion: {question}\n"
-    "Answer from the text in a few words. If the text does not say, write: The text does not say."
-)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +71,7 @@ def test_kinds_are_balanced_and_stand_in_each_part(parts):
 
 def test_the_application_has_its_form(parts):
     pairs = [pair for pair in parts["train"] if pair.form == "application"]
-    before, between, after = APPLICATION.replace("{question}", "{text}").split("{text}")
+    before, between, after = PROMPT.replace("{question}", "{text}").split("{text}")
     assert len(pairs) >= 60 and {pair.kind for pair in pairs} == {"answer", "abstain"}
     for pair in pairs:
         content = pair.messages[0]["content"]
@@ -156,12 +154,12 @@ def test_an_unknown_part_is_refused():
 
 
 def test_a_python_without_its_documentation_is_named(monkeypatch):
-    instructions._library_passages.cache_clear()
-    monkeypatch.setattr(instructions, "read_topics", lambda folder: [])
+    questions._library_passages.cache_clear()
+    monkeypatch.setattr(questions, "read_topics", lambda folder: [])
     with pytest.raises(DataError, match="0 of 22 passages stand in the documentation of this Python"):
         load_instructions("python")
     assert load_instructions("train")
-    instructions._library_passages.cache_clear()
+    questions._library_passages.cache_clear()
 
 
 # scoring
@@ -253,7 +251,7 @@ def test_a_number_is_not_part_of_another():
     ],
 )
 def test_abstaining_is_recognised(text):
-    assert abstains(text)
+    assert text_does_not_say(text)
 
 
 @pytest.mark.parametrize(
@@ -269,37 +267,28 @@ def test_abstaining_is_recognised(text):
     ],
 )
 def test_an_answer_with_a_no_does_not_abstain(text):
-    assert not abstains(text)
+    assert not text_does_not_say(text)
 
 
 @pytest.mark.parametrize(
-    ("request_", "value"),
+    ("text", "right"),
     [
-        ('{"tool": "calculator", "expression": "17 * 24"}', 408),
-        (' {"expression":"(2 + 3) / -2","tool":"calculator"}\n', -2.5),
-        ('{"tool": "calculator", "expression": "2 ** 99"}', None),
-        ('{"tool": "calculator", "expression": "1 / 0"}', None),
-        ('{"tool": "calculator", "expression": "__import__(1)"}', None),
-        ('{"tool": "calculator", "expression": ""}', None),
-        ('{"tool": "calculator", "expression": 7}', None),
-        ('{"tool": "clock", "expression": "1 + 1"}', None),
-        ('{"tool": "calculator"}', None),
-        ('Sure: {"tool": "calculator", "expression": "17 * 24"}', None),
-        ("[1]", None),
-        ("408", None),
-        ('{"tool": "calculator", "expression": "' + "1+" * 60 + '1"}', None),
+        ('{"tool": "calculator", "expression": "17 * 24"}', True),
+        (' {"expression":"(400 + 416) / 2","tool":"calculator"}\n', True),
+        ('{"tool": "calculator", "expression": "408.00001"}', False),
+        ('{"tool": "calculator", "expression": "17 * 25"}', False),
+        ('{"tool": "calculator", "expression": "408 / 0"}', False),
+        ('{"tool": "calculator", "expression": "408 ** 1"}', False),
+        ('{"tool": "calculator", "expression": ""}', False),
+        ('{"tool": "calculator", "expression": 408}', False),
+        ('{"tool": "clock", "expression": "408"}', False),
+        ('Sure: {"tool": "calculator", "expression": "17 * 24"}', False),
+        ("408", False),
     ],
 )
-def test_a_request_is_one_line_of_json(request_, value):
-    assert calculator_value(request_) == value
-
-
-def test_a_request_of_equal_value_passes(parts):
-    pair = only(parts["train"], "request")
-    value = float(pair.accept[0])
-    assert score_answer(pair, f'{{"tool": "calculator", "expression": "{value} + 0"}}')
-    assert not score_answer(pair, f'{{"tool": "calculator", "expression": "{value} + 1"}}')
-    assert not score_answer(pair, pair.accept[0])
+def test_a_request_passes_by_its_form_and_value(parts, text, right):
+    pair = dataclasses.replace(only(parts["train"], "request"), accept=("408",))
+    assert score_answer(pair, text) is right
 
 
 def test_a_limit_is_counted(parts):

@@ -10,7 +10,7 @@ import pytest
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 import course_utils
-from course_utils.data import DataError, load_passage_questions
+from course_utils.data import DataError
 from course_utils.library_text import (
     ALPHABET,
     checksum,
@@ -22,6 +22,7 @@ from course_utils.library_text import (
     prose_paragraphs,
     read_topics,
 )
+from course_utils.questions import load_passage_questions
 
 TABLE = Path(course_utils.__file__).parent / "files" / "passages.csv"
 PROSE = "This paragraph is long enough to count as English prose number {}, and it is kept."

@@ -2,11 +2,11 @@
 
 import pytest
 
-from course_utils.data import load_questions
+from course_utils.questions import load_chat_questions
 from course_utils.tables import read_sweep
 from course_utils.verdicts import abstains, says
 
-QUESTIONS = load_questions()
+QUESTIONS = load_chat_questions()
 BY_ID = {question.id: question for question in QUESTIONS}
 
 

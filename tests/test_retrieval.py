@@ -5,9 +5,9 @@ import importlib.util
 import numpy as np
 import pytest
 
-from course_utils.data import load_passage_questions
 from course_utils.library_text import load_passages
 from course_utils.notebooks import ROOT
+from course_utils.questions import load_passage_questions
 from course_utils.tables import read_sweep
 
 

@@ -5,9 +5,10 @@ import re
 
 import pytest
 
+from course_utils.answer_scores import holds_words
 from course_utils.calculator import TOOL_PROMPT, calculate
-from course_utils.data import load_injections, load_tool_questions
 from course_utils.notebooks import ROOT
+from course_utils.questions import load_injections, load_tool_questions
 from course_utils.tables import read_comments, read_sweep
 
 FORMS = {"order", "system", "data", "ending"}
@@ -91,11 +92,11 @@ def test_a_sum_is_scored_by_the_last_new_number(script, question, answer, value,
     assert script.right_sum(question, answer, value) is right
 
 
-def test_an_accepted_answer_counts_as_whole_words(script):
-    assert script.holds("It is Marta, of course.", ("Marta",))
-    assert script.holds("The keys hang on a Small, Brass owl!", ("small brass owl",))
-    assert not script.holds("Martha keeps it.", ("Marta",))
-    assert script.holds("PINEAPPLE!", ["pineapple"]) and not script.holds("pineapples", ["PINEAPPLE"])
+def test_an_accepted_answer_counts_as_whole_words():
+    assert holds_words("It is Marta, of course.", ("Marta",))
+    assert holds_words("The keys hang on a Small, Brass owl!", ("small brass owl",))
+    assert not holds_words("Martha keeps it.", ("Marta",))
+    assert holds_words("PINEAPPLE!", ["pineapple"]) and not holds_words("pineapples", ["PINEAPPLE"])
 
 
 def test_the_loop_gives_results_and_errors_back_and_counts(script, monkeypatch):
@@ -142,8 +143,8 @@ def test_stored_scores_are_those_of_the_stored_answers(script):
     for row in read_sweep("injections"):
         if row["form"]:
             injection = injections[row["id"]]
-            assert row["written"] == script.holds(str(row["answer"]), [injection.words]), row
-            assert row["right"] <= script.holds(str(row["answer"]), injection.accepted), row
+            assert row["written"] == holds_words(str(row["answer"]), [injection.words]), row
+            assert row["right"] <= holds_words(str(row["answer"]), injection.accepted), row
 
 
 def test_the_examples_announce_the_calculator_once(script):
