@@ -98,7 +98,7 @@ def _check_question(question):
 LOADING = "Reading the texts and loading two models: ten to thirty seconds."
 MARK = "The model's answer (may be wrong): "
 FAR = f"Not in the texts, it seems: no passage is near enough (similarity {NEAR} or more) for the model to read."
-SILENT = "Not in the texts, it seems: the model finds no answer in the first passage."
+SILENT = "The model gives no answer from this passage. Read it: it often misses one that stands there."
 NOTES = 20  # sentences on files; a folder may hold thousands
 
 

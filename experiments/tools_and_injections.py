@@ -33,7 +33,7 @@ EXAMPLES = (  # of the form of the questions, with none of their numbers
     ("Which animal says miaow?", None, "A cat."),
     ("Ben has 731 marbles and loses 94. How many are left?", "731 - 94", "637 marbles are left."),
 )
-LESSON = "05_part_4b.ipynb"  # whose solution is the filter
+LESSON = "05_applications.ipynb"  # whose solution is the filter
 ROUNDS, NEW_TOKENS, SHORT, BATCH = 3, 64, 24, 8
 CONDITIONS = ("alone", "calculator", "after examples")  # the adapter was tuned to need no examples
 TOOL_COLUMNS = "adapter condition id kind requests malformed right answer".split()

@@ -90,7 +90,7 @@ def test_a_right_answer_serves_and_a_right_but_slow_one_does_not_hold_up_the_les
     for extra, who in (
         ("", "yours\n"),
         (
-            SLOW.format(name=name, seconds=0.02 if name == "backward" else 0.3),
+            SLOW.format(name=name, seconds=0.02 if name in ("backward", "defend") else 0.3),
             "the course's (yours is right, and over 5 times slower",
         ),
     ):
@@ -105,15 +105,22 @@ def test_a_right_answer_serves_and_a_right_but_slow_one_does_not_hold_up_the_les
 
 @pytest.mark.parametrize("stem", CHAPTERS)
 def test_right_answers_drive_the_lesson(stem, tmp_path):
-    """Run a chapter in which every exercise is solved, to its last credits.
+    """Run a chapter in which every exercise is solved, to its last credits: its opening, and the parts that have some.
 
     What a slow answer leads to is the course's own function: the stored chapter runs with that.
     """
-    cells = [cell for cell in read_notebook(NOTEBOOKS / f"{stem}.ipynb").cells if cell.cell_type == "code"]
+    parts = [[]]
+    for cell in read_notebook(NOTEBOOKS / f"{stem}.ipynb").cells:
+        if cell.source.startswith("# ") and cell.cell_type == "markdown":
+            parts.append([])
+        parts[-1] += [cell] if cell.cell_type == "code" else []
+    opening = len(parts[0]) == 0  # the title is a heading as well
+    driving = [part for part in parts[1 + opening :] if any("# Exercise: " in cell.source for cell in part)]
+    cells = [cell for part in [*parts[: 1 + opening], *driving] for cell in part]
     last = max(place for place, cell in enumerate(cells) if "credits(" in cell.source)
     notebook = nbformat.v4.new_notebook(cells=cells[: last + 1])
     names = list(use._exercises(stem))
-    exercises = [cell for cell in notebook.cells if "exercise" in cell.metadata.get("tags", [])]
+    exercises = [cell for cell in notebook.cells if cell.source.startswith("# Exercise: ")]
     for cell, name in zip(exercises, names, strict=True):
         cell.source = solution(stem, name)
     resources = {"metadata": {"path": str(tmp_path)}}

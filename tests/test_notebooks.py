@@ -115,7 +115,7 @@ def test_a_folded_cell_shows_a_box_or_nothing(path):
         assert "hide-cell" not in tags or not cell.source.startswith("assert"), "the first line shows"
 
 
-NEW_RULE = {"03_core_algorithms"}
+NEW_RULE = {"03_core_algorithms": "", "05_applications": "Part [34] "}  # how the names of its parts begin
 
 
 def planned_minutes(path):
@@ -125,7 +125,8 @@ def planned_minutes(path):
     NEW_RULE 100 words a minute, 5 seconds a line, 15 a prediction, 20 a displayed formula; exercises times 1.5. Of a
     folded cell only the box that it shows is read; a formula sheet is there to look things up.
     """
-    new, minutes, part, extra = path.stem in NEW_RULE, {}, "opening", False
+    parts, minutes, part, extra = NEW_RULE.get(path.stem, "(?!)"), {}, "opening", False
+    new = bool(re.match(parts, part))
 
     def reading(text):
         return len(re.findall(r"\S*\w\S*", text)) / 100 if new else len(text.split()) / 200
@@ -149,6 +150,7 @@ def planned_minutes(path):
                 extra = "★" in heading[2] or heading[2].startswith(("References", "Formula sheet"))
                 ends = heading[2] in ("Claims settled in this chapter", "Key points")
                 part = heading[2] if ends or (heading[1] == "#" and index) else part
+                new = bool(re.match(parts, part))
             exercise = re.match(r"### .*Exercise.*\((\d+) minutes", text)
             if exercise and not extra:
                 minutes[part] = minutes.get(part, 0) + int(exercise[1]) * (1.5 if new else 1)
@@ -164,7 +166,7 @@ def test_stated_minutes_fit(path):
     title = read_notebook(path).cells[0].source
     total = int(re.search(r"\*\*Your time:\*\* (?:about )?(\d+) minutes", title)[1])
     planned = planned_minutes(path)
-    self_test = {"03_core_algorithms": 3, "04_best_practice": 3, "08_faq": 25}.get(path.stem, 0)  # no reading
+    self_test = {"03_core_algorithms": 3, "04_best_practice": 3, "05_applications": 3, "08_faq": 25}.get(path.stem, 0)  # no reading
     assert sum(planned.values()) + self_test <= 1.02 * total <= 1.4 * (sum(planned.values()) + self_test)
     parts = {name: int(found[1]) for name in planned if (found := re.search(r"(\d+) minutes\)", name))}
     assert parts and all(planned[name] <= 1.1 * minutes for name, minutes in parts.items())
