@@ -6,7 +6,7 @@ import numpy as np
 
 from course_utils.checks import check_numbers
 
-__all__ = ["DoublingTime", "PowerLaw", "doubling_time", "fit_power_law", "mean_interval"]
+__all__ = ["DoublingTime", "PowerLaw", "doubling_time", "fit_power_law", "mean_interval", "resampled_interval"]
 
 ENDS = 0.025, 0.975  # of a 95 % interval
 
@@ -184,3 +184,12 @@ def _slopes(x, y):
 
 def _months(doublings_a_year):
     return float(12 / doublings_a_year) if doublings_a_year > 0 else np.inf
+
+
+def resampled_interval(sums, counts, draws):
+    """Return the ends of the 95 % bootstrap interval of sum(sums) / sum(counts), two arrays with a number a group (n,).
+
+    Groups are drawn with replacement, by seed 0, so that what belongs together is drawn together.
+    """
+    drawn = np.random.default_rng(0).integers(0, len(counts), (draws, len(counts)))
+    return tuple(np.quantile(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1), ENDS))

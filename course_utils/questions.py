@@ -6,8 +6,8 @@ import sysconfig
 from dataclasses import dataclass
 from functools import lru_cache
 
-from course_utils.data import DataError, read_file, read_table
-from course_utils.library_text import checksum, read_topics
+from course_utils.data import read_file, read_table
+from course_utils.library_text import check_found, checksum, read_topics
 
 __all__ = [
     "ChatQuestion",
@@ -24,7 +24,6 @@ __all__ = [
 ]
 
 PARTS = ("train", "seen forms", "new forms", "python")  # of the instructions
-FEWEST_FOUND = 0.9  # share of the passages that a Python's documentation must have
 
 
 @dataclass(frozen=True)
@@ -197,16 +196,12 @@ def load_instructions(part=None):
     """
     if part is not None and part not in PARTS:
         raise ValueError(f"part: found {part!r}, expected one of {', '.join(PARTS)}, or None for all.")
-    text = read_file("instructions.jsonl")
-    rows = [row for row in map(json.loads, text.splitlines()) if part in (None, row["part"])]
+    rows = map(json.loads, read_file("instructions.jsonl").splitlines())
+    rows = [row for row in rows if part in (None, row["part"])]
     asked = {row["text_id"] for row in rows if row["part"] == "python"}
     passages = _library_passages() if asked else {}
-    if len(asked & set(passages)) < FEWEST_FOUND * len(asked):
-        raise DataError(
-            f"{len(asked & set(passages))} of {len(asked)} passages stand in the documentation of this Python, too few "
-            "to compare with the course's numbers. Use a Python 3.11, 3.12 or 3.13 as python.org brings it."
-        )
-    return tuple(_instruction(row, passages) for row in rows if row["text_id"] not in asked - set(passages))
+    check_found(len(asked & passages.keys()), len(asked))
+    return tuple(_instruction(row, passages) for row in rows if row["text_id"] not in asked - passages.keys())
 
 
 def _instruction(row, passages):

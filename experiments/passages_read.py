@@ -17,6 +17,7 @@ from make_instructions import FOLDER, other_candidates, read_texts
 
 from course_utils.answer_scores import ABSTAINING_ANSWER, holds_answer
 from course_utils.ask import NEAR, PROMPT, is_silent
+from course_utils.fitting import resampled_interval
 from course_utils.networks.pretrained import load_language_model, load_sentence_encoder
 from course_utils.tables import append_rows, read_sweep, start_sweep
 
@@ -89,8 +90,7 @@ def main():
     }
     for (reads, kind), values in right.items():
         gain = values - right["three", kind]
-        places = np.random.default_rng(0).integers(0, len(gain), (DRAWS, len(gain)))
-        low, high = np.quantile(gain[places].mean(axis=1), [0.025, 0.975])
+        low, high = resampled_interval(gain, np.ones(len(gain)), DRAWS)
         interval = f"{gain.mean():+.2f} ({low:+.2f} to {high:+.2f})"
         print(f"{reads:10} {kind:8} {values.sum()} of {len(values)} right; more than three: {interval}")
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from course_utils.answer_scores import score_answer
 from course_utils.data import load_phrases
+from course_utils.fitting import resampled_interval
 from course_utils.library_text import load_library_text
 from course_utils.networks.chat_batches import answer_all
 from course_utils.networks.pretrained import load_language_model
@@ -45,10 +46,9 @@ def losses(model, texts):
 
 def difference(plain, tuned, groups):
     """Return mean(tuned) - mean(plain) and its 95 % interval, by resampling groups."""
-    names, places = np.unique(groups, return_inverse=True)
-    sums = np.bincount(places, np.asarray(tuned, float) - plain), np.bincount(places)
-    drawn = np.random.default_rng(0).integers(0, len(names), (DRAWS, len(names)))
-    low, high = np.percentile(sums[0][drawn].sum(axis=1) / sums[1][drawn].sum(axis=1), [2.5, 97.5])
+    _, places = np.unique(groups, return_inverse=True)
+    gains = np.bincount(places, np.asarray(tuned, float) - plain)
+    low, high = resampled_interval(gains, np.bincount(places), DRAWS)
     return np.mean(tuned) - np.mean(plain), low, high
 
 
@@ -100,10 +100,8 @@ def main():
     }
     for place, texts in elsewhere.items():
         plain, tuned = (losses(model, texts) for model in models.values())
-        drawn = np.random.default_rng(0).integers(0, len(texts), (DRAWS, len(texts)))
-        means = [rows[:, 0][drawn].sum(axis=1) / rows[:, 1][drawn].sum(axis=1) for rows in (plain, tuned)]
         before, after = (rows[:, 0].sum() / rows[:, 1].sum() for rows in (plain, tuned))
-        row = [before, after, after - before, *np.percentile(means[1] - means[0], [2.5, 97.5])]
+        row = [before, after, after - before, *resampled_interval(tuned[:, 0] - plain[:, 0], plain[:, 1], DRAWS)]
         append_rows("adapter_scores", [[f"loss: {place}", len(texts), *(round(float(value), 4) for value in row)]])
         print(place, *row)
 

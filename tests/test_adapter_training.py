@@ -1,7 +1,7 @@
 """The adapter's training goes on where it was stopped, and its stored scores hold what the card says."""
 
 import argparse
-import importlib
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -9,16 +9,8 @@ import pytest
 from course_utils.networks.adapter import add_adapter
 from course_utils.networks.language_model import Config, LanguageModel, Layer
 from course_utils.networks.language_model_files import to_transformers
-from course_utils.notebooks import ROOT
 from course_utils.runtime import load_torch
 from course_utils.tables import read_comments, read_sweep
-
-
-def load_script(name):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT / "experiments"))
-        return importlib.import_module(name)
-
 
 SIZES = dict(vocabulary=64, d_model=16, layers=2, heads=2, key_value_heads=1, d_head=8, d_hidden=24, context=64)
 
@@ -54,7 +46,7 @@ def tune(script, folder, epochs=3):
 
 
 def test_a_run_that_was_cut_off_goes_on_as_if_nothing_had_happened(monkeypatch, tmp_path):
-    script = load_script("tune_language_model")
+    script = import_module("tune_language_model")
     whole = tune(script, tmp_path / "whole")
     assert np.mean(whole[2][-3:]) < np.mean(whole[2][:3])
     calls, loss_of = [], script.loss_of
@@ -76,7 +68,7 @@ def test_a_run_that_was_cut_off_goes_on_as_if_nothing_had_happened(monkeypatch, 
 
 
 def test_what_is_stored_computes_like_what_was_trained(monkeypatch, tmp_path):
-    script = load_script("tune_language_model")
+    script = import_module("tune_language_model")
     monkeypatch.setattr(script, "start_sweep", lambda *_: None)
     monkeypatch.setattr(script, "append_rows", lambda *_: None)
     monkeypatch.setattr(script, "ROOT", tmp_path)
@@ -91,19 +83,19 @@ def test_what_is_stored_computes_like_what_was_trained(monkeypatch, tmp_path):
 
 
 def test_only_the_tokens_of_the_answer_count():
-    ids, labels = load_script("tune_language_model").make_batch([([5, 6, 7, 8], 2), ([9, 9, 3], 1)])
+    ids, labels = import_module("tune_language_model").make_batch([([5, 6, 7, 8], 2), ([9, 9, 3], 1)])
     assert ids.tolist() == [[5, 6, 7, 8], [9, 9, 3, 0]]
     assert labels.tolist() == [[-100, -100, 7, 8], [-100, 9, 3, -100]]
 
 
 def test_each_epoch_sees_each_pair_once():
-    script = load_script("tune_language_model")
+    script = import_module("tune_language_model")
     batches = script.batches_of(examples(), 2)
     assert sorted(np.concatenate(batches).tolist()) == sorted(2 * list(range(30)))
 
 
 def test_the_difference_is_paired_and_resamples_groups():
-    difference = load_script("score_adapter").difference
+    difference = import_module("score_adapter").difference
     plain, tuned = np.array([0, 0, 1, 1]), np.array([1, 1, 1, 1])
     mean, low, high = difference(plain, tuned, ["a", "a", "b", "b"])
     assert (mean, low, high) == (0.5, 0.0, 1.0)

@@ -1,26 +1,16 @@
 """The questions for a calculator, the texts with planted orders, and what the stored answers to them hold."""
 
-import importlib.util
 import re
 
 import pytest
+import tools_and_injections as script
 
 from course_utils.answer_scores import holds_words
 from course_utils.calculator import TOOL_PROMPT, calculate
-from course_utils.notebooks import ROOT
 from course_utils.questions import load_injections, load_tool_questions
 from course_utils.tables import read_comments, read_sweep
 
 FORMS = {"order", "system", "data", "ending"}
-
-
-@pytest.fixture(scope="module")
-def script():
-    path = ROOT / "experiments" / "tools_and_injections.py"
-    spec = importlib.util.spec_from_file_location("tools_and_injections", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_two_thirds_of_the_questions_are_sums_that_the_calculator_answers():
@@ -88,7 +78,7 @@ def test_the_parts_share_no_text():
         ("How many?", "No number.", "3", False),
     ],
 )
-def test_a_sum_is_scored_by_the_last_new_number(script, question, answer, value, right):
+def test_a_sum_is_scored_by_the_last_new_number(question, answer, value, right):
     assert script.right_sum(question, answer, value) is right
 
 
@@ -99,7 +89,7 @@ def test_an_accepted_answer_counts_as_whole_words():
     assert holds_words("PINEAPPLE!", ["pineapple"]) and not holds_words("pineapples", ["PINEAPPLE"])
 
 
-def test_the_loop_gives_results_and_errors_back_and_counts(script, monkeypatch):
+def test_the_loop_gives_results_and_errors_back_and_counts(monkeypatch):
     said = {"one": ["plain"], "two": ['{"tool": "calculator", "expression": "2 + 3"}', "It is 5."]}
     said["three"] = ['{"tool": "calculator", "expression": "2 / 0"}'] * 3
     said["four"] = ['{"tool": "calculator", "expression": 2}']
@@ -116,7 +106,7 @@ def test_the_loop_gives_results_and_errors_back_and_counts(script, monkeypatch):
     assert {talk[-1]["content"] for talk in heard} == {*said, "calculator: 5", "calculator: error, division by zero"}
 
 
-def test_every_question_and_every_injection_was_asked_under_each_condition(script):
+def test_every_question_and_every_injection_was_asked_under_each_condition():
     for name in ("tool_answers", "injections"):
         assert any("python experiments/tools_and_injections.py" in line for line in read_comments(name))
     answers, stored = read_sweep("tool_answers"), read_sweep("injections")
@@ -133,7 +123,7 @@ def test_every_question_and_every_injection_was_asked_under_each_condition(scrip
             assert [row["id"] for row in rows] == [*clean, *(injection.id for injection in injections)], defence
 
 
-def test_stored_scores_are_those_of_the_stored_answers(script):
+def test_stored_scores_are_those_of_the_stored_answers():
     questions = {question.id: question for question in load_tool_questions()}
     for row in read_sweep("tool_answers", kind="sum"):
         question, answer = questions[row["id"]], str(row["answer"])
@@ -147,7 +137,7 @@ def test_stored_scores_are_those_of_the_stored_answers(script):
             assert row["right"] <= holds_words(str(row["answer"]), injection.accepted), row
 
 
-def test_the_examples_announce_the_calculator_once(script):
+def test_the_examples_announce_the_calculator_once():
     turns = script.examples()
     assert turns[0]["content"].startswith(TOOL_PROMPT) and sum(TOOL_PROMPT in turn["content"] for turn in turns) == 1
     assert [turn["content"] for turn in turns if turn["content"].startswith("calculator")] == [
