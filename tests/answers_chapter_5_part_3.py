@@ -22,6 +22,11 @@ def decided(
 
 WRONG = {
     "chat_text": [
+        'roles = [m["role"] for m in messages]\ncontents = [m["content"] for m in messages]\n'
+        'if "system" not in roles:\n roles.insert(0, "system")\n contents.insert(0, system)\n'
+        'turns = ["<|im_start|>%s\\n%s<|im_end|>" % pair for pair in zip(roles, contents)]\n'
+        'return "\\n".join([*turns, "<|im_start|>assistant\\n"])',
+        'messages.insert(0, {"role": "system", "content": system})\n' + template(system="messages"),
         template(end='""'),
         template(end='"<|im_start|>assistant"'),
         template(end='"<|im_start|>assistant\\n<|im_end|>"'),
@@ -72,7 +77,7 @@ OTHER_FORMS = {
         'for m in messages:\n text += "<|im_start|>" + m["role"] + "\\n" + m["content"] + "<|im_end|>\\n"\n'
         'return text + "<|im_start|>assistant\\n"',
         'roles = [m["role"] for m in messages]\ncontents = [m["content"] for m in messages]\n'
-        'if "system" not in roles:\n roles.insert(0, "system")\n contents.insert(0, system)\n'
+        'if roles[0] != "system":\n roles.insert(0, "system")\n contents.insert(0, system)\n'
         'turns = ["<|im_start|>%s\\n%s<|im_end|>" % pair for pair in zip(roles, contents)]\n'
         'return "\\n".join([*turns, "<|im_start|>assistant\\n"])',
     ],

@@ -1,4 +1,4 @@
-"""What people write in the exercise of chapter 5, part 4, first half: bodies of functions, wrong ones and right ones."""
+"""What people write in the first exercise of chapter 5, part 4: bodies of functions, wrong ones and right ones."""
 
 
 def retrieving(
