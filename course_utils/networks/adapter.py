@@ -26,7 +26,7 @@ def tensor_names(index, ours):
     return f"{start}.lora_A.weight", f"{start}.lora_B.weight"
 
 
-def add_adapter(model, folder, content, name):
+def add_adapter(model, folder, content, name, in_place=False):
     """Return a model like the one given, with an adapter in its matrices; the given one stays as it is.
 
     Parameters
@@ -38,6 +38,8 @@ def add_adapter(model, folder, content, name):
         The adapter's safetensors file, whose checksum holds where it is known.
     name : str
         What the new model is called.
+    in_place : bool
+        Change the arrays of the given model, which is then no longer what it was: half of the memory.
 
     Raises
     ------
@@ -60,8 +62,9 @@ def add_adapter(model, folder, content, name):
             if first is None and second is None:
                 continue
             before = getattr(layer, ours)
-            changed[ours] = before + scale * _product(folder, f"{ours} of layer {index}", first, second, before.shape)
-        layers.append(dataclasses.replace(layer, **changed))
+            change = scale * _product(folder, f"{ours} of layer {index}", first, second, before.shape)
+            changed[ours] = np.add(before, change, out=before if in_place else None)  # a view of what is computed with
+        layers.append(layer if in_place else dataclasses.replace(layer, **changed))
     if tensors:
         raise WeightsError(f"adapter: {folder} changes {min(tensors)}, which {model.name} does not have.")
     top = model.config, model.embedding, layers, model.final_norm, model.head, model.tokenizer

@@ -185,8 +185,12 @@ def _load_adapted(path, adapter):
     key = path, content
     model = _IN_USE.get(key)
     if model is None:
+        nobody_has_it = path is not None or _IN_USE.get(locate("smollm2")) is None
         plain = load_language_model(path)
-        model = add_adapter(plain, folder, content, f"{plain.name} + {folder.resolve().name}")
+        if path is None and nobody_has_it:
+            del _IN_USE[locate("smollm2")]
+        name = f"{plain.name} + {folder.resolve().name}"
+        model = add_adapter(plain, folder, content, name, in_place=nobody_has_it)
         if path is None:
             _IN_USE[key] = model
     return model

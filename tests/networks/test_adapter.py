@@ -1,11 +1,13 @@
 """An adapter changes what torch's layers would change; one that is damaged or made for another model is refused."""
 
 import json
+import weakref
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from course_utils.networks import pretrained
 from course_utils.networks.adapter import ADAPTER_FILE, CONFIG_FILE, add_adapter, tensor_names
 from course_utils.networks.chat_batches import answer_all
 from course_utils.networks.language_model_files import to_transformers
@@ -56,6 +58,16 @@ def test_an_adapter_gives_what_added_layers_give_in_torch(model, tmp_path):
     found, plain = adapted.logits(ids), model.logits(ids)
     assert np.abs(found - expected).max() < 1e-3 < 0.1 < np.abs(found - plain).max()
     assert adapted.embedding is model.embedding and "Anpassung é" in adapted.name + adapted.source
+
+
+def test_where_nobody_has_the_model_its_arrays_are_changed_in_place(model, tmp_path, monkeypatch):
+    folder, ids = write(tmp_path / "a"), model.encode("Good morning")
+    expected, before = load_language_model(adapter=folder).logits(ids), model.logits(ids)
+    monkeypatch.setattr(pretrained, "_IN_USE", weakref.WeakValueDictionary())
+    adapted = load_language_model(adapter=folder)
+    assert np.abs(adapted.logits(ids) - expected).max() < 1e-3
+    assert load_language_model(adapter=folder) is adapted
+    assert np.array_equal(load_language_model().logits(ids), before)
 
 
 def test_the_model_itself_stays_as_it_is(model, tmp_path):
