@@ -356,7 +356,7 @@ def _read_tensors(file, config, family, stored, read, column, layer_name, tied):
             )
         arrays[key] = array if ours in TOPS else array.T
     layers = [
-        Layer(**{ours: arrays[layer_name.format(index, NAMES[ours][column])] for ours in parts})
+        Layer(**{ours: arrays.pop(layer_name.format(index, NAMES[ours][column])) for ours in parts})  # it copies some
         for index in range(config.layers)
     ]
     embedding, final_norm = (arrays[TOPS[ours][column]] for ours in ("embedding", "final_norm"))

@@ -158,8 +158,8 @@ def load_language_model(path=None, adapter=None):
 def load_sentence_encoder(path=None):
     """Load all-MiniLM-L6-v2, which turns English sentences and short passages into vectors, as `SentenceEncoder`.
 
-    It has 22,713,216 parameters, in float32. `path` is a folder with a copy of its two files, to use instead of the
-    installed package.
+    It has 22,713,216 parameters, in float32; while one is in use, it is the same again. `path` is a folder with a copy
+    of its two files, to use instead of the installed package.
 
     Raises
     ------
@@ -170,8 +170,11 @@ def load_sentence_encoder(path=None):
     """
     path = None if path is None else check_path("path", path)
     contents = [verified_bytes(name, path) for name in ("minilm", "minilm_tokenizer")]
-    weights = WEIGHTS["minilm"]
-    return build_encoder(*contents, "all-MiniLM-L6-v2", weights.source, weights.licence)
+    encoder, weights = _IN_USE.get(("minilm", path)), WEIGHTS["minilm"]
+    if encoder is None:
+        encoder = build_encoder(*contents, "all-MiniLM-L6-v2", weights.source, weights.licence)
+        _IN_USE["minilm", path] = encoder
+    return encoder
 
 
 def _load_adapted(path, adapter):
