@@ -65,6 +65,9 @@ WRONG = {
         kept(test="len(part.split()) > 12"),
         "return re.sub(r'(?i)ignore|forget|write|answer|say|system', '', text)",
         "return text.replace('<|', '')",
+        "def is_order(part):\n return bool(re.search(r'\\b[A-Z]{4,}\\b', part)) or bool(re.search(\n"
+        "  r'\\b(ignore|answer|system|write|say|print|output|reply|respond|question)\\b|<', part.lower()))\n"
+        "return ' '.join(p for p in re.split(r'(?<=[.!?])\\s+|\\n+', text) if p and not is_order(p) and p[-1] in '.!')",
     ],
 }
 OTHER_FORMS = {
@@ -98,8 +101,5 @@ OTHER_FORMS = {
         "parts = re.split(r'(?<=[.!?])\\s+', first.split('<|')[0])\n"
         "return ' '.join(part for part in parts if not any(word in part.lower().split() or f'{word}:' in part.lower() "
         "or f'{word} ' in part.lower() for word in words))",
-        "def is_order(part):\n return bool(re.search(r'\\b[A-Z]{4,}\\b', part)) or bool(re.search(\n"
-        "  r'\\b(ignore|answer|system|write|say|print|output|reply|respond|question)\\b|<', part.lower()))\n"
-        "return ' '.join(p for p in re.split(r'(?<=[.!?])\\s+|\\n+', text) if p and not is_order(p) and p[-1] in '.!')",
     ],
 }
