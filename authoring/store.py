@@ -99,6 +99,7 @@ def _execute(path, notebook, seconds=CELL_SECONDS, watch=None):
     """Execute `notebook` in a new kernel of this Python, with the folder of `path` as its working directory."""
     import nbclient
     from nbclient.exceptions import CellControlSignal, DeadKernelError
+    from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
     at = {"cell": 0}
     client = nbclient.NotebookClient(
@@ -122,6 +123,7 @@ def _execute(path, notebook, seconds=CELL_SECONDS, watch=None):
             short = isinstance(error, DeadKernelError) or SHORTAGE.search(found)
             memory = f"\n{LITTLE_MEMORY}" if short else ""
             raise NotebookError(f"{shown(path)}, cell {at['cell']}: {error}{memory}{kernel_log}") from error
+    CoalesceStreamsPreprocessor().preprocess(notebook, {})  # what is written in pieces would be as many lines on a page
 
 
 class _Watch:

@@ -87,6 +87,14 @@ def test_store_twice_changes_nothing(stored):
     assert [path.name for path in stored.parent.iterdir()] == [stored.name]
 
 
+def test_store_joins_what_a_cell_writes_in_pieces_and_keeps_its_place(tmp_path):
+    pieces = "import time\nfor piece in 'a b c'.split():\n    print(piece, end=' ', flush=True)\n    time.sleep(0.3)"
+    path = write(tmp_path / "01_pieces.ipynb", f"{pieces}\ndisplay(1)\nprint('d')")
+    store.store(path)
+    outputs = nbformat.read(path, as_version=4).cells[1].outputs
+    assert [output.get("text", output.output_type) for output in outputs] == ["a b c ", "display_data", "d\n"]
+
+
 def test_store_gives_pictures_a_palette(stored):
     outputs = [output for cell in nbformat.read(stored, as_version=4).cells for output in cell.get("outputs", [])]
     [png] = [output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})]
