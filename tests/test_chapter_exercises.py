@@ -83,14 +83,15 @@ def {name}(*given):
 
 
 @pytest.mark.parametrize(("stem", "name"), EXERCISES)
-def test_a_right_answer_serves_and_a_right_but_slow_one_does_not_hold_up_the_lesson(stem, name, capsys):
+def test_a_right_answer_serves_and_a_right_but_slow_one_does_not_hold_up_the_lesson(stem, name, capsys, monkeypatch):
+    monkeypatch.setattr(use, "SECONDS", 0.1)  # a tenth of the lesson's patience, so that the suite need not wait
     cells = read_notebook(NOTEBOOKS / f"{stem}.ipynb").cells
     calls = [call for cell in cells for call in re.findall(rf'\buse\("{name}"[^)]*\)', cell.source)]
     assert calls
     for extra, who in (
         ("", "yours\n"),
         (
-            SLOW.format(name=name, seconds=0.02 if name in ("backward", "defend") else 0.3),
+            SLOW.format(name=name, seconds=0.002 if name in ("backward", "defend") else 0.05),
             "the course's (yours is right, and over 5 times slower",
         ),
     ):
