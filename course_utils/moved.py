@@ -6,7 +6,7 @@ import sys
 __all__ = ["MOVED", "Signpost"]
 
 MOVED = {
-    "decoding": "networks.t5",
+    "decoding": "networks.t5_folder",
     "efficientnet": "networks.efficientnet",
     "fetch": "weights",
     "image_classifier": "networks.image_classifier",
@@ -17,8 +17,8 @@ MOVED = {
     "progress": "runtime",
     "small_models": "networks.small_models",
     "sweeps": "tables",
-    "t5": "networks.t5",
-    "t5_folder": "networks.t5",
+    "t5": "networks.t5_folder",
+    "t5_folder": "networks.t5_folder",
     "translator": "networks.translator",
     "workers": "networks.workers",
 }

@@ -22,9 +22,9 @@ LONGEST = [
     "notebooks/02_core_concepts.ipynb",
     "notebooks/01_background.ipynb",
     "tests/networks/test_language_model.py",
-    "tests/networks/test_t5.py",
     "tests/networks/test_image_classifier.py",
     "tests/networks/test_workers.py",
+    "tests/networks/test_translator.py",
     "tests/test_install_check.py",
     "tests/authoring/test_notebook_tools.py",
 ]

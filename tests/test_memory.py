@@ -68,12 +68,3 @@ def test_building_says_memory():
         build_digit_network(NONE // 784, 1)
     with pytest.raises(MemoryError, match="not enough memory to build the model. Give a smaller width or fewer layers"):
         build_language_model(NONE // 512, 1, 1)
-
-
-def test_generating_says_memory(monkeypatch):
-    from course_utils.networks.t5 import T5, T5Config
-
-    model = T5(T5Config(vocab_size=20, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_decoder_layers=1, num_heads=2))
-    monkeypatch.setattr(model, "encode", lambda *asked: ask_tensorflow())
-    with pytest.raises(MemoryError, match="not enough memory to generate. Give fewer rows, fewer beams or fewer new"):
-        model.generate([[3]])

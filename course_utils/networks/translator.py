@@ -6,6 +6,7 @@ from pathlib import Path
 
 from course_utils.checks import check_count, check_texts
 from course_utils.memory import CLOSE, say_memory
+from course_utils.networks.t5_folder import read_t5_folder
 from course_utils.runtime import load_torch, load_transformers, progress
 from course_utils.weights import CONNECT_SECONDS, WeightsError, ask_within
 
@@ -38,10 +39,8 @@ class Translator:
         """Load model and tokenizer from a local folder, in float32, never from the network.
 
         The folder holds a T5 in Hugging Face format: config.json, model.safetensors and tokenizer.json. The other
-        parameters are those of the class, and errors those of `course_utils.networks.t5.read_t5_folder`.
+        parameters are those of the class, and errors those of `course_utils.networks.t5_folder.read_t5_folder`.
         """
-        from course_utils.networks.t5 import read_t5_folder  # loads Keras
-
         config, tensors = read_t5_folder(folder)
         transformers, torch = load_transformers(), load_torch()
         sizes = dataclasses.asdict(config) | {"eos_token_id": list(config.end_tokens) or None}

@@ -1,0 +1,240 @@
+"""Read a folder that holds a T5 in Hugging Face format, as transformers 4 and 5 write it, and refuse a damaged one.
+
+T5 turns text into text (Raffel et al., 2020, arXiv:1910.10683). transformers builds the network; here its sizes and
+tensors are compared first, so that a file that does not fit ends in one sentence.
+"""
+
+import dataclasses
+import json
+import numbers
+import reprlib
+
+import numpy as np
+
+from course_utils.checks import check_path
+from course_utils.weights import WeightsError
+
+__all__ = ["T5Config", "read_t5_folder"]
+
+ACTIVATIONS = ("relu", "gelu_new", "gelu", "silu")
+MOST = 2**31 - 1
+SIZES = ("vocab_size", "d_model", "d_kv", "d_ff", "num_heads")
+FIELDS = dict.fromkeys(SIZES, (numbers.Integral, 1, MOST)) | {  # what a config.json may say: its type, least and most
+    "num_layers": (numbers.Integral, 1, 1000),
+    "num_decoder_layers": (numbers.Integral, 1, 1000),
+    "relative_attention_num_buckets": (numbers.Integral, 4, MOST),
+    "relative_attention_max_distance": (numbers.Integral, 1, MOST),
+    "layer_norm_epsilon": (numbers.Real, 1e-12, 0.99),
+    "dropout_rate": (numbers.Real, 0, 0.99),
+    "is_gated_act": (bool, False, True),
+    "scale_decoder_outputs": (bool, False, True),
+}
+TYPES = {numbers.Integral: "a whole number", numbers.Real: "a number"}
+TOKENS = ("pad_token_id", "eos_token_id", "decoder_start_token_id")
+
+
+@dataclasses.dataclass(frozen=True)
+class T5Config:
+    """Sizes of a T5, named as in its config.json. `tied_head`: the output matrix is the embedding's, transposed.
+
+    A `ValueError` names a field that no T5 can have. `dropout_rate` is for those who train with transformers.
+    """
+
+    vocab_size: int = 32128
+    d_model: int = 512
+    d_kv: int = 64
+    d_ff: int = 2048
+    num_layers: int = 6
+    num_decoder_layers: int = 6
+    num_heads: int = 8
+    relative_attention_num_buckets: int = 32
+    relative_attention_max_distance: int = 128
+    layer_norm_epsilon: float = 1e-6
+    dropout_rate: float = 0.1
+    dense_act_fn: str = "relu"
+    is_gated_act: bool = False
+    scale_decoder_outputs: bool = True
+    tied_head: bool = True
+    pad_token_id: int = 0
+    eos_token_id: int | list | tuple | None = 1
+    decoder_start_token_id: int = 0
+
+    def __post_init__(self):
+        for name, limits in FIELDS.items():
+            _check_field(name, getattr(self, name), *limits)
+        distance, buckets = self.relative_attention_max_distance, self.relative_attention_num_buckets
+        if 2 * distance <= buckets:  # half of the buckets hold one distance each
+            more = f"more than half of relative_attention_num_buckets, {buckets}"
+            raise ValueError(f"relative_attention_max_distance: found {distance}, expected {more}.")
+        _check_choice("dense_act_fn", self.dense_act_fn, ACTIVATIONS)
+        for name in TOKENS:
+            for token in self.end_tokens if name == "eos_token_id" else [getattr(self, name)]:
+                _check_field(name, token, numbers.Integral, 0, self.vocab_size - 1)
+
+    @property
+    def end_tokens(self):
+        """The tokens that end a text: a tuple, empty where there is none."""
+        ends = self.eos_token_id
+        return tuple(ends) if isinstance(ends, (list, tuple)) else () if ends is None else (ends,)
+
+    @classmethod
+    def from_dict(cls, values):
+        """Read what a config.json holds; what it leaves out has T5's default.
+
+        transformers 4 scaled the decoder's output if, and only if, `tie_word_embeddings` was true, its default.
+        transformers 5 writes `scale_decoder_outputs`, and says nothing about the head with `tie_word_embeddings`.
+        """
+        values = {name: value for name, value in values.items() if value is not None or name == "eos_token_id"}
+        projection, tied = values.get("feed_forward_proj", "relu"), values.get("tie_word_embeddings", True)
+        _check_choice("feed_forward_proj", projection, [gate + name for gate in ("", "gated-") for name in ACTIVATIONS])
+        _check_field("tie_word_embeddings", tied, bool, False, True)
+        values.setdefault("is_gated_act", projection.startswith("gated-"))
+        values.setdefault("dense_act_fn", "gelu_new" if projection == "gated-gelu" else projection.split("-")[-1])
+        values.setdefault("num_decoder_layers", values.get("num_layers", cls.num_layers))
+        values.setdefault("scale_decoder_outputs", tied)
+        return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values})
+
+
+def _check_field(name, value, kind, least, most):
+    if not (isinstance(value, kind) and isinstance(value, bool) == (kind is bool) and least <= value <= most):
+        expected = "true or false" if kind is bool else f"{TYPES[kind]} from {least} to {most}"
+        raise ValueError(f"{name}: found {reprlib.repr(value)}, expected {expected}.")
+
+
+def _check_choice(name, value, choices):
+    if value not in choices:
+        raise ValueError(f"{name}: found {reprlib.repr(value)}, expected one of {', '.join(choices)}.")
+
+
+FLOATS = ("F16", "BF16", "F32", "F64")
+LARGEST = 1e6  # no weight of a trained T5 comes near; products of such weights fit into float32
+COPIES = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")  # of the shared embedding, in older files
+UNUSED = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"  # in Google's own files
+REPLACE = "Give a folder as `save_pretrained` of transformers writes it."
+OTHER_FILES = {
+    "model.safetensors.index.json": "Its weights lie in several files: save it with transformers again, in one.",
+    "pytorch_model.bin": "Its pytorch_model.bin is refused: such a file can run code when it is opened. If you trust "
+    "where it comes from, load it with transformers and save it again.",
+}
+
+
+def read_t5_folder(folder):
+    """Check the config.json and model.safetensors of a folder, and return a `T5Config` and the tensors.
+
+    The tensors are arrays of float32 by the names that Hugging Face gives them; none is read before all sizes were
+    compared. `lm_head.weight` is there only where it is not tied, which the file of the tensors decides, as in
+    transformers 5. The tokens that start, end and pad a text are those of generation_config.json where there is one.
+
+    A FileNotFoundError names the folder or file that is missing; a `WeightsError` the file that is damaged or does not
+    describe a T5, and its field or tensor; a ValueError a `folder` that is no path.
+    """
+    folder = check_path("folder", folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"folder: found no folder {str(folder)!r}. {REPLACE}")
+    file, generation = folder / "config.json", folder / "generation_config.json"
+    values = _read_json(file)
+    if values.get("model_type") != "t5":
+        raise WeightsError(
+            f"folder: {file} describes the model type {reprlib.repr(values.get('model_type'))}, expected 't5'. "
+            "Relatives such as mt5 and umt5 are built differently and not supported."
+        )
+    try:
+        config = T5Config.from_dict(values)
+        if generation.exists():
+            file, values = generation, _read_json(generation)
+            tokens = {name: values[name] for name in TOKENS if values.get(name) is not None}
+            config = dataclasses.replace(config, **tokens)
+    except ValueError as error:
+        raise WeightsError(f"folder: {file} does not describe a T5: {error} {REPLACE}") from error
+    return _read_tensors(folder, config)
+
+
+def _read_json(file):
+    if not file.is_file():
+        raise FileNotFoundError(f"folder: found no file {file.name} in {str(file.parent)!r}. {REPLACE}")
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"folder: {file} is damaged: {error}. {REPLACE}") from error
+    if not isinstance(values, dict):
+        raise WeightsError(f"folder: {file} holds a {type(values).__name__}, expected an object. {REPLACE}")
+    return values
+
+
+def _tensors(config):
+    """Return {name of each tensor in the file: its shape there}."""
+    width, inner, wide = config.d_model, config.num_heads * config.d_kv, config.d_ff
+    shapes = {"shared.weight": (config.vocab_size, width)}
+    if not config.tied_head:
+        shapes["lm_head.weight"] = (config.vocab_size, width)
+    attention = {"q": (inner, width), "k": (inner, width), "v": (inner, width), "o": (width, inner)}
+    feed_forward = dict.fromkeys(("wi_0", "wi_1") if config.is_gated_act else ("wi",), (wide, width))
+    feed_forward["wo"] = (width, wide)
+    layers = {"SelfAttention": attention, "DenseReluDense": feed_forward}
+    for side, depth in (("encoder", config.num_layers), ("decoder", config.num_decoder_layers)):
+        if side == "decoder":
+            layers = {"SelfAttention": attention, "EncDecAttention": attention, "DenseReluDense": feed_forward}
+        shapes[f"{side}.final_layer_norm.weight"] = (width,)
+        table = f"{side}.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
+        shapes[table] = (config.relative_attention_num_buckets, config.num_heads)
+        for block in range(depth):
+            for number, (kind, parts) in enumerate(layers.items()):
+                layer = f"{side}.block.{block}.layer.{number}"
+                shapes[f"{layer}.layer_norm.weight"] = (width,)
+                shapes |= {f"{layer}.{kind}.{part}.weight": shape for part, shape in parts.items()}
+    return shapes
+
+
+def _read_tensors(folder, config):
+    """Compare the tensors' sizes with the configuration, then read them; say in the configuration whether heads tie."""
+    import ml_dtypes  # noqa: F401 (makes bfloat16 known to NumPy)
+    from safetensors import SafetensorError, safe_open
+
+    file = folder / "model.safetensors"
+    if not file.is_file():
+        advice = next((advice for name, advice in OTHER_FILES.items() if (folder / name).is_file()), REPLACE)
+        raise FileNotFoundError(f"folder: found no file model.safetensors in {str(folder)!r}. {advice}")
+    try:
+        with safe_open(file, framework="numpy") as stored:
+            slices = {name: stored.get_slice(name) for name in stored.keys() if name != UNUSED}
+            config = dataclasses.replace(config, tied_head="lm_head.weight" not in slices)
+            copies = [name for name in COPIES if name in slices]
+            if copies:
+                slices.setdefault("shared.weight", slices[copies[0]])
+            _compare(file, config, slices)
+            tensors = {name: _read_float32(file, name, part) for name, part in slices.items()}
+    except SafetensorError as error:
+        raise WeightsError(f"folder: {file} is damaged: {error}. {REPLACE}") from error
+    for name in copies:
+        if not np.array_equal(tensors.pop(name), tensors["shared.weight"]):
+            raise WeightsError(f"folder: {file}: {name} differs from shared.weight, which T5 does not allow. {REPLACE}")
+    if not config.tied_head and np.array_equal(tensors["lm_head.weight"], tensors["shared.weight"]):
+        del tensors["lm_head.weight"]
+        config = dataclasses.replace(config, tied_head=True)
+    return config, tensors
+
+
+def _compare(file, config, slices):
+    """Raise a `WeightsError` unless the slices of a file are those that the configuration describes."""
+    expected = {name: f"shape {shape}" for name, shape in _tensors(config).items()}
+    expected |= {name: expected["shared.weight"] for name in COPIES if name in slices}
+    found = {name: f"shape {tuple(part.get_shape())}" for name, part in slices.items()}
+    found |= {n: f"{found[n]} of type {p.get_dtype()}" for n, p in slices.items() if p.get_dtype() not in FLOATS}
+    for name in {**expected, **found}:
+        here, there = found.get(name, "no such tensor"), expected.get(name, "no such tensor")
+        if here != there:
+            says = ", ".join(f"{field} {getattr(config, field)}" for field in FIELDS)
+            raise WeightsError(
+                f"folder: {file}: {name}: found {here}, expected {there}, of type {', '.join(FLOATS)}: "
+                f"config.json says {says}. {REPLACE}"
+            )
+
+
+def _read_float32(file, name, part):
+    with np.errstate(all="ignore"):  # what is too large for float32 becomes infinity
+        tensor = part[:].astype("float32", copy=False)
+    if not -LARGEST < tensor.min() <= tensor.max() < LARGEST:
+        raise WeightsError(
+            f"folder: {file}: {name}: found NaN, infinity or a weight beyond {LARGEST:,.0f}, expected none. {REPLACE}"
+        )
+    return tensor
