@@ -18,6 +18,7 @@ __all__ = [
     "RESULTS",
     "append_rows",
     "load_landmark_models",
+    "load_mmlu_scores",
     "load_model_sizes",
     "read_comments",
     "read_sweep",
@@ -167,3 +168,20 @@ def load_model_sizes():
     import pandas
 
     return pandas.read_csv(importlib.resources.files("course_utils") / "files" / "model_sizes.csv", index_col="name")
+
+
+def load_mmlu_scores():
+    """Load published MMLU scores of language models whose training is published as well.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a model; the index is the name. `mmlu` is the percentage of right answers to the test's questions of four
+        choices each, five examples before each question, before any tuning for chat (Hendrycks et al., 2021,
+        arXiv:2009.03300). `active_parameters` are used for one of the `training_tokens`. `gpu_hours` of the training
+        are NaN where `source` does not give them; they are of A100s for Llama 2, of H100s for Llama 3, of H800s for
+        DeepSeek-V3. Makers score their own models: of the same model, two tables differ by up to one point.
+    """
+    import pandas
+
+    return pandas.read_csv(importlib.resources.files("course_utils") / "files" / "mmlu_scores.csv", index_col="name")
