@@ -42,7 +42,8 @@ WRONG = {
         LOOPS.replace("KEPT", ""),
         LOOPS.replace("KEPT", "and name not in tags"),
         "best = probabilities.max()\nreturn {names[probabilities.max(axis=0).argmax()]: best}",
-        "best = probabilities.max(axis=0)\nif best.max() < threshold:\n return {}\nreturn {names[best.argmax()]: best.max()}",
+        "best = probabilities.max(axis=0)\nsure = best.max() >= threshold\n"
+        "return {names[best.argmax()]: best.max()} if sure else {}",
         "return [" + tagged().removeprefix("return ") + " for row in probabilities]",
     ],
 }
