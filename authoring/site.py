@@ -22,7 +22,7 @@ from course_utils.self_test import load_glossary
 __all__ = ["build", "collect_references", "heading_anchor", "level_headings", "pictures", "stage"]
 
 SETTINGS = ROOT / "docs" / "site"
-GUIDES = ("setup.md", "ask.md", "instructor_guide.md", "instructor_notes.md")
+GUIDES = ("setup.md", "ask.md", "project.md", "instructor_guide.md", "instructor_notes.md")
 UNNUMBERED = ("claims settled in this chapter", "key points", "references")  # not inside a chapter's last part
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^(```|~~~)")
