@@ -41,7 +41,7 @@ WRONG = {
 }
 OTHER_FORMS = {
     "clipped_matches": [
-        "a, b = ([' '.join(w[i : i + n]) for i in range(len(w) - n + 1)] for w in (output.split(), reference.split()))\n"
+        "a, b = ([' '.join(w[i:i + n]) for i in range(len(w) - n + 1)] for w in map(str.split, (output, reference)))\n"
         "return [sum(min(a.count(g), b.count(g)) for g in set(a)), len(a)]",
         "w, left = output.split(), [tuple(g) for g in zip(*(reference.split()[i:] for i in range(n)))]\n"
         "found = total = 0\nfor g in zip(*(w[i:] for i in range(n))):\n total += 1\n if g in left:\n"
