@@ -3,12 +3,12 @@
 python experiments/speech_sweep.py
 
 First the speaking rate, on 40 of the course's phrases for translation, in two voices: the fastest one whose word error
-rate is within a point of the lowest is the one that the synthesiser has (`speech_rate.csv`). Then 100 other sentences, in 20 clips of five:
-in each voice, and in British English with hiss or a second speaker at three levels; each clip without the safeguards of
-the library's default settings and with them (`speech_sweep.csv`). Where no threshold is passed, the safeguards have
-nothing to do, so that text is taken for both. Each voice and each noise is heard by a recogniser that was loaded for it,
-so that no text depends on what was drawn for another. About MINUTES minutes on one core. Rows are appended, and what is
-there already is not run again: delete the CSV to start afresh.
+rate is within a point of the lowest is the one that the synthesiser has (`speech_rate.csv`). Then 100 other sentences,
+in 20 clips of five: in each voice, and in British English with hiss or a second speaker at three levels; each clip
+without the safeguards of the library's default settings and with them (`speech_sweep.csv`). Where no threshold is
+passed, the safeguards have nothing to do, so that text is taken for both. Each voice and each noise is heard by a
+recogniser that was loaded for it, so that no text depends on what was drawn for another. About nine minutes on one
+core. Rows are appended, and what is there already is not run again: delete the CSV to start afresh.
 """
 
 import os
@@ -70,7 +70,9 @@ def main():
     settings = f"{model}; eSpeak NG at {WORDS_PER_MINUTE} words a minute; seeds: 7 for the hiss, 0 for drawn tokens"
     rows = start_sweep("speech_sweep", [*head, settings], COLUMNS)
     done = {(row["voice"], row["noise"], row["snr_db"]) for row in rows}
-    conditions = [(voice, "", "") for voice in VOICES] + [("en-gb", noise, level) for noise in NOISES for level in LEVELS]
+    conditions = [(voice, "", "") for voice in VOICES] + [
+        ("en-gb", noise, level) for noise in NOISES for level in LEVELS
+    ]
     [other] = join_sentences(for_rate[0], "en-us+f1")
     todo = [condition for condition in conditions if condition not in done]
     for voice, noise, level in progress(todo, description="voices and noises"):

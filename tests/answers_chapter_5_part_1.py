@@ -49,7 +49,8 @@ WRONG = {
         SHARED + "return max(len(said), len(written)) - longest",
         "from difflib import SequenceMatcher\nreturn sum(max(b - a, d - c) for tag, a, b, c, d in "
         "SequenceMatcher(None, said, written, autojunk=False).get_opcodes() if tag != 'equal')",
-        "count = i = j = 0\nwhile i < len(said) and j < len(written):\n if said[i] == written[j]:\n  i, j = i + 1, j + 1\n"
+        "count = i = j = 0\nwhile i < len(said) and j < len(written):\n"
+        " if said[i] == written[j]:\n  i, j = i + 1, j + 1\n"
         " elif said[i] in written[j:]:\n  j, count = j + 1, count + 1\n else:\n  i, count = i + 1, count + 1\n"
         "return count + len(said) - i + len(written) - j",
     ]

@@ -352,7 +352,9 @@ def test_safeguards_are_the_librarys_defaults_and_can_be_left_out():
 def test_what_is_drawn_is_the_same_again_for_a_recogniser_that_was_loaded_anew():
     samples, drawn = speak("The cat sat on the mat."), []
     for model in (load_recogniser(threads=1).model for _ in range(2)):
-        pieces = [list(model.transcribe(samples, language="en", temperature=1.0)[0]) for _ in range(2)]
+        pieces = [
+            list(model.transcribe(samples, language="en", temperature=1.0, max_new_tokens=9)[0]) for _ in range(2)
+        ]
         drawn.append([piece.text for part in pieces for piece in part])
     assert drawn[0] == drawn[1]
 
@@ -396,7 +398,7 @@ def test_transcribing_refuses_bad_input(recogniser):
         ("$20 million", "twenty million dollars"),
         ("205 people", "two hundred and five people"),
         ("in the 1990s", "in the nineteen nineties"),
-        ("My neighbour’s grey theatre", "my neighbor's gray theater"),
+        ("My neighbour's grey theatre", "my neighbor's gray theater"),
         ("I won't, um, [laughs] go", "i will not go"),
         ("two and a half", "2.5"),
     ],
