@@ -1,6 +1,7 @@
 """The translator: contract, agreement with transformers, bad input, local folders, and the hub without a network."""
 
 import json
+import re
 import shutil
 import socket
 import warnings
@@ -262,10 +263,10 @@ def test_a_sentence_of_the_greatest_length(mini):
 # Sentences unlike those that mini-T5 learned from
 
 UNLIKE = [
-    ("你好", "has no '你': write English in plain letters and punctuation"),
-    ("Call me 😀.", "has no '😀'"),
-    ("I am </s> here.", "has no '<'"),
-    ("Snake▁case.", "has no '▁'"),
+    ("你好", "no '你': write English in plain letters and punctuation"),
+    ("Call me 😀.", "no '😀'"),
+    ("I am </s> here.", "no '<'"),
+    ("Snake▁case.", "no '▁'"),
     ("THE DOG SLEEPS.", "hardly a sentence in capitals: use small letters"),
     ("the dog sleeps.", "hardly a sentence that begins with a small letter: begin with a capital"),
     ("The dog sleeps", "hardly a sentence without a full stop: end it with one"),
@@ -280,8 +281,8 @@ def test_mini_t5_warns_of_a_sentence_unlike_its_own(mini, sentence, told):
         mini.translate(["Thank you.", sentence], max_new_tokens=2)
     (warning,) = caught
     message = str(warning.message)
-    assert message.startswith("sentences[1]: found '") and f"mini-T5 learned from has {told}"[-40:] in message
-    assert sentence[:8] in message and message.endswith(", or say warn=False.") and message.count("\n") == 0
+    assert message.startswith("sentences[1]: found '") and f"mini-T5 learned from has {told}" in message
+    assert sentence[:8] in message and message.endswith(", or say warn=False.")
     assert warning.filename == __file__  # the line that called
 
 
@@ -308,13 +309,14 @@ def test_no_warning_for_who_knows_nor_for_another_model(mini, tiny_folder):
 
 
 def test_the_stored_bounds_are_those_of_the_translator(mini):
-    """Each rule concerns few training sentences, and each change that was measured costs points in each language."""
+    """Each rule concerns few training sentences, and what it is about costs points of chrF where that was measured."""
     rows = read_sweep("unlike_sentences")
     assert max(row["training_sentences"] for row in rows) <= 100
-    advice = {translator.describe_unlike(sentence, mini.alphabet)[1] for sentence, _ in UNLIKE}
+    advice = {translator.describe_unlike(sentence.strip(), mini.alphabet)[1] for sentence, _ in UNLIKE}
     assert advice == {row["advice"] for row in rows}
-    for row in rows:
-        assert row["change"] in ("", "2 joined") or row["low"] > 0, row
+    assert {row["advice"] for row in rows if row["change"]} == {
+        row["advice"] for row in rows if row["change"] and row["low"] > 0
+    }
 
 
 SPECIAL = ["</s>", "<pad>", "<unk>", "<extra_id_0>", "a</s>b", "</s></s>"]
@@ -337,7 +339,7 @@ def test_a_special_token_that_is_typed_is_text(mini, monkeypatch, typed):
     assert not {mini.tokenizer.eos_token_id, mini.tokenizer.pad_token_id} & set(row)
     pieces = "".join(mini.tokenizer.convert_ids_to_tokens(row))
     assert pieces.startswith("▁I▁am▁") and pieces.endswith("▁here.")
-    assert pieces.replace("<unk>", "") == f"▁I▁am▁{typed}▁here.".replace("<", "").replace(">", "")
+    assert pieces.replace("<unk>", "") == re.sub("[<>_]", "", f"▁I▁am▁{typed}▁here.")  # which it never saw
 
 
 @pytest.mark.parametrize("typed", SPECIAL)
