@@ -13,7 +13,7 @@ from course_utils.memory import CLOSE, say_memory
 from course_utils.runtime import load_torch, load_transformers, progress
 from course_utils.weights import CONNECT_SECONDS, WeightsError, ask_within
 
-__all__ = ["BEAMS", "LONGEST", "Translator"]
+__all__ = ["BEAMS", "LONGEST", "Translator", "describe_unlike"]
 
 LONGEST = 256  # tokens of one sentence, its prefix included
 BATCH_TOKENS = 2048  # tokens that one batch holds as input, padding included, once for each beam
@@ -30,7 +30,8 @@ class Translator:
 
     `targets` are the languages that the model was trained for; the task prefix is `translate English to {target}: `.
     `name`, `source` and `licence` say what the weights are, where they come from, and what they may be used for.
-    `cautious` says that the model learned from mini-T5's sentences only: `translate` then warns of others.
+    `cautious` says that the model learned from mini-T5's sentences only: `translate` then warns of others. `alphabet`
+    holds the characters of its vocabulary.
     """
 
     def __init__(self, model, tokenizer, targets, name, source, licence, cautious=False):
