@@ -1,6 +1,7 @@
-"""Read the measurements that `experiments/` stores as CSV, and let a script go on where an earlier run stopped.
+"""Read the measurements that `experiments/` stores as CSV, and the course's tables of published models.
 
-A file begins with comment lines (`# command: …`, `# hardware: …`) that say how it was made; a row is one measurement.
+A file of measurements begins with comment lines (`# command: …`, `# hardware: …`) that say how it was made; a row is
+one measurement.
 """
 
 import csv
@@ -11,11 +12,14 @@ from pathlib import Path
 import numpy as np
 
 __all__ = [
+    "COMPUTE_BASES",
     "LandmarkModels",
     "MODALITIES",
     "RESULTS",
     "append_rows",
     "load_landmark_models",
+    "load_mmlu_scores",
+    "load_model_sizes",
     "read_comments",
     "read_sweep",
     "start_sweep",
@@ -86,6 +90,12 @@ def _path(name):
     return name if isinstance(name, Path) else RESULTS / f"{name}.csv"
 
 
+COMPUTE_BASES = {
+    "stated": "its makers published the number of operations",
+    "counted": "calculated from published numbers alone: the network's shape or size, and the examples it saw",
+    "estimated": "an assumed share of a processor's speed, a chart, a list, or a mean with one of them",
+    "guessed": "what decides it is unpublished (size, passes, processors, time), or it is an upper bound",
+}
 MODALITIES = ("language", "vision", "image generation", "multimodal", "speech", "games", "biology", "other")
 SOURCE = (
     "collected for the course, most figures from Epoch AI, Notable AI Models, "
@@ -98,14 +108,19 @@ class LandmarkModels:
     """Landmark models of machine learning, oldest first, one entry of each field a model.
 
     Numbers are float64 arrays (n,); a figure that nobody published is NaN. All other fields are arrays (n,) of str.
+    All parameters count as active, but in a mixture of experts those of the experts that work, and in an encoder and
+    decoder whose data is counted in tokens one half. Of several bases of a figure the least certain counts.
     """
 
     names: np.ndarray
-    years: np.ndarray  # of publication, whole years
+    years: np.ndarray  # of the first publication (a preprint, a paper, an announcement), whole years
     organisations: np.ndarray
     modalities: np.ndarray  # each one of MODALITIES
     parameters: np.ndarray
+    active_parameters: np.ndarray  # used for one token, image or pair of training_data; NaN also where nobody says
     training_flop: np.ndarray  # operations of the final training run
+    compute_formulas: np.ndarray  # training_flop as a calculation in numbers, empty where the source has none
+    compute_bases: np.ndarray  # one of COMPUTE_BASES, empty where training_flop is NaN
     training_data: np.ndarray  # in data_units, which differ between models
     data_units: np.ndarray  # empty where training_data is NaN
     references: np.ndarray
@@ -127,8 +142,46 @@ def load_landmark_models():
     import pandas
 
     file = importlib.resources.files("course_utils") / "files" / "landmark_models.csv"
-    numbers = dict.fromkeys(("year", "parameters", "training_compute_flop", "training_data"), "")
+    numbers = dict.fromkeys(("year", "parameters", "active_parameters", "training_compute_flop", "training_data"), "")
     table = pandas.read_csv(file, keep_default_na=False, na_values=numbers)
     table = table.sort_values("year", kind="stable")
     columns = (table[column].to_numpy(float if column in numbers else str) for column in table)
     return LandmarkModels(*columns, SOURCE, "CC BY, credit: Epoch AI")
+
+
+def load_model_sizes():
+    """Load the sizes of language models that people download or cite, from their published configurations.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a model, in the order of the years of their papers; the index is the name. Per block: `d_model` numbers
+        a token, `heads` of `d_head` numbers, keys and values of `kv_heads` of them, and networks of `matrices` matrices
+        of `hidden` columns or rows: one, or `experts` of which a token uses `experts_used`, beside `experts_shared`
+        that it always uses. The first `dense_layers` of a mixture have one network, of `dense_hidden`. `attention` and
+        `kept` are the weights of a block's attention and the numbers that it keeps for a token. `tied`: one table
+        serves as input and output. `norms` of `d_model` and `head_norms` of `d_head` numbers a block, of kind "rms"
+        (scale) or "layer" (scale and shift). `window_layers` blocks look back `window` tokens only. `parameters` and
+        `active_parameters` (all but unused experts) are as built from the sizes, `stated` and `stated_active` as the
+        makers say, who may leave the input's table out. `cache_bytes`: 16 bits for each kept number, a token.
+    """
+    import pandas
+
+    return pandas.read_csv(importlib.resources.files("course_utils") / "files" / "model_sizes.csv", index_col="name")
+
+
+def load_mmlu_scores():
+    """Load published MMLU scores of language models whose training is published as well.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a model; the index is the name. `mmlu` is the percentage of right answers to the test's questions of four
+        choices each, five examples before each question, before any tuning for chat (Hendrycks et al., 2021,
+        arXiv:2009.03300). `active_parameters` are used for one of the `training_tokens`. `gpu_hours` of the training
+        are NaN where `source` does not give them; they are of A100s for Llama 2, of H100s for Llama 3, of H800s for
+        DeepSeek-V3. Makers score their own models: of the same model, two tables differ by up to one point.
+    """
+    import pandas
+
+    return pandas.read_csv(importlib.resources.files("course_utils") / "files" / "mmlu_scores.csv", index_col="name")
