@@ -29,7 +29,7 @@ def stored():
 def test_each_point_is_there_once_and_possible(script, stored):
     points = {(row["task"], row["recipe"], row["training_digits"], row["seed"]) for row in stored}
     seeds = {seed for *_, seed in points}
-    assert len(points) == len(stored) == (2 * 2 + 1) * len(script.SIZES) * len(seeds)
+    assert len(points) == len(stored) == ((2 * 2 + 1) * len(script.SIZES) + 2 * len(script.FEW)) * len(seeds)
     filled = {size for _, recipe, size, _ in points if recipe == "rest plain"}
     assert filled == {0, *script.SIZES[:-1]}, "with 4,000 harder digits nothing is left to fill up"
     assert len(script.SIZES) >= 7 and seeds == set(range(len(seeds))) and len(seeds) >= 8
