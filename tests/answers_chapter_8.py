@@ -40,6 +40,8 @@ WRONG = {
         "return 2 * parameters * tokens / rate * 3600",
         "return 2 * parameters * tokens * rate / 3600",
         "return 2 * parameters / rate / 3600",
+        "return 2 * parameters * tokens / rate / 3600 + 0.9",
+        "return round(2 * parameters * tokens / rate / 3600)",
     ],
     "side": [
         'return "for" if low > 0 else "against" if high < 0 else "undecided"',

@@ -11,17 +11,34 @@ REPORT = " ".join(PAGE.split("## Sample report")[1].split())
 CELLS = read_notebook(NOTEBOOKS / "08_faq.ipynb").cells
 
 
-@pytest.fixture(scope="module")
-def computed():
-    """Return what the worked example's cells leave, run with nothing but the set-up's imports and one prediction."""
+def run_example(**changes):
+    """Return what the worked example's cells leave, run with nothing but the set-up's imports and one prediction.
+
+    `changes` are what a learner writes into its cells: names of ours to texts, each in place of another.
+    """
     (setup,) = [cell.source for cell in CELLS if cell.cell_type == "code" and "\nresume(8)" in cell.source]
     parts = [cell.source for cell in CELLS if cell.source.startswith("# Capstone ")]
     assert [part[11] for part in parts] == ["1", "2", "3", "4", "5"]
     (asked,) = [cell.source for cell in CELLS if cell.source.startswith('predict(\n    "a slip"')]
     namespace = {}
     for source in [setup.replace("\nresume(8)", ""), asked, *parts]:
+        for old, new in changes.values():
+            source = source.replace(old, new)
         exec(source, namespace)
     return namespace
+
+
+@pytest.fixture(scope="module")
+def computed():
+    return run_example()
+
+
+def test_the_example_runs_with_another_language_size_and_bound():
+    changed = run_example(
+        language=('"French"', '"German"'), reference=("phrases.french", "phrases.german"), size=(":80]", ":12]"),
+        bound=('">", 0, interval', '">", 30, interval'), decided=("decide(*ends, 0)", "decide(*ends, 30)"),
+    )  # fmt: skip
+    assert len(changed["english"]) == 12 and changed["verdict"].kind == "fails"
 
 
 def test_the_sample_report_holds_what_the_example_computes(computed):
