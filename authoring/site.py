@@ -22,7 +22,7 @@ from course_utils.self_test import load_glossary
 __all__ = ["build", "collect_references", "heading_anchor", "level_headings", "pictures", "stage"]
 
 SETTINGS = ROOT / "docs" / "site"
-GUIDES = ("setup.md", "ask.md", "instructor_guide.md", "instructor_notes.md")
+GUIDES = ("setup.md", "ask.md", "project.md", "capstone.md", "instructor_guide.md", "instructor_notes.md")
 UNNUMBERED = ("claims settled in this chapter", "key points", "references")  # not inside a chapter's last part
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^(```|~~~)")
@@ -195,10 +195,11 @@ def _plain(text):
 
 
 def _glossary_page():
-    lines = ["# Glossary", "", "Each term with the section that teaches it."]
+    lines = ["# Glossary", "", "Each term with other names, the Chinese one, and the section that teaches it."]
     for term in load_glossary():
         where = f"[{int(term.notebook[:2])}: {_plain(term.heading)}](notebooks/{term.link})"
-        lines += ["", term.term, f": {term.definition} · {where}"]
+        names = " · ".join(filter(None, (term.synonyms, term.chinese)))
+        lines += ["", term.term, f": {names} · {term.definition} · {where}"]
     return "\n".join(lines) + "\n"
 
 

@@ -19,7 +19,18 @@ from pathlib import Path
 from course_utils.answers import show
 from course_utils.fitting import mean_interval
 
-__all__ = ["KINDS", "Finding", "Settled", "claim", "expect_error", "finding", "load_claims", "mean_finding", "read_box"]
+__all__ = [
+    "KINDS",
+    "Finding",
+    "Settled",
+    "claim",
+    "expect_error",
+    "finding",
+    "load_claims",
+    "mean_finding",
+    "own_claim",
+    "read_box",
+]
 
 # Kind of verdict to its text (a divided one names where), its symbol, and its colour (Okabe and Ito's colour-blind safe
 # palette; black reads well on all of them).
@@ -75,6 +86,13 @@ class Settled:
         """Return what its box shows below the statement, as pairs of a label and a text."""
         others = zip(_OTHER_ROWS, (self.scope, self.reading, self.source), strict=True)
         return [*self.findings, *((label, text) for label, text in others if text is not None)]
+
+    @property
+    def basis(self):
+        """Return what the verdict rests on: "measured", "measured and cited", or "cited"."""
+        if not self.findings:
+            return "cited"
+        return "measured" if self.source is None else "measured and cited"
 
     def _ipython_display_(self):
         """Show nothing."""
@@ -183,24 +201,38 @@ def claim(id, findings, *, scope=None, reading=None, instead=None, source=None):
     TypeError, ValueError
         When the id is unknown, a finding is none, a text is missing or a ≈ has no number behind it.
     """
-    claims, findings = load_claims(), list(findings)
+    claims = load_claims()
     if id not in claims:
         raise ValueError(f"id: found {id!r}, expected one of {', '.join(claims)}.")
+    texts = {"scope": scope, "reading": reading, "instead": instead, "source": source}
+    return _settle(id, claims[id], findings, f"Claim {id}", "The document says", **texts)
+
+
+def own_claim(statement, findings, *, scope=None, reading=None, instead=None, source=None):
+    """Settle a claim that the document does not make; as `claim`, with the claim's own words (str) for the id."""
+    _require_text("statement", statement)
+    texts = {"scope": scope, "reading": reading, "instead": instead, "source": source}
+    return _settle("own", statement, findings, "Your claim", "It is said", **texts)
+
+
+def _settle(id, statement, findings, heading, label, **texts):
+    """Return what became of a claim, and show it in a box."""
+    findings = list(findings)
     for entry in findings:
         if not isinstance(entry, Finding):
             raise TypeError(f"findings: found {type(entry).__name__}, expected what `finding` returns.")
     kind, verdict = _decide(findings)
     needed = {"scope": bool(findings), "instead": kind == "fails", "source": not findings}
-    texts = {"scope": scope, "reading": reading, "instead": instead, "source": source}
     for name, text in texts.items():
         if needed.get(name) or text is not None:
             _require_text(name, text)
+    scope, reading, instead, source = (texts[name] for name in ("scope", "reading", "instead", "source"))
     if kind == "fails":
         reading = instead if reading is None else f"{instead} {reading}"
     shown = tuple((_LABELS[entry.supports], entry.text) for entry in findings)
-    settled = Settled(id, claims[id], kind, verdict, shown, scope, reading, source)
-    rows = [("The document says", settled.statement), *settled.rows]
-    _show_box(f"Claim {id}", *KINDS[kind][1:], verdict, rows)
+    settled = Settled(id, statement, kind, verdict, shown, scope, reading, source)
+    rows = [(label, settled.statement), *settled.rows]
+    _show_box(heading, *KINDS[kind][1:], verdict, rows)
     return settled
 
 

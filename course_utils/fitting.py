@@ -6,7 +6,15 @@ import numpy as np
 
 from course_utils.checks import check_numbers
 
-__all__ = ["DoublingTime", "PowerLaw", "doubling_time", "fit_power_law", "mean_interval", "resampled_interval"]
+__all__ = [
+    "DoublingTime",
+    "PowerLaw",
+    "doubling_time",
+    "fit_power_law",
+    "held_out_miss",
+    "mean_interval",
+    "resampled_interval",
+]
 
 ENDS = 0.025, 0.975  # of a 95 % interval
 
@@ -94,9 +102,31 @@ def fit_power_law(sizes, errors, *, resamples=500):
     if not (0 <= errors.min() <= errors.max() < np.inf and errors.mean(axis=0).min() > 0):
         raise ValueError("errors: found a number that is negative, NaN or infinite, or a size without any error.")
     best = _fit_curve(sizes, errors.mean(axis=0))
-    drawn = np.random.RandomState(0).randint(len(errors), size=(resamples, len(errors)))
-    means = np.maximum(errors[drawn].mean(axis=1), 1e-12)
+    means = np.maximum(errors[_drawn_runs(len(errors), resamples)].mean(axis=1), 1e-12)
     return PowerLaw(*map(float, best), np.array([_fit_curve(sizes, one, start=best) for one in means]))
+
+
+def held_out_miss(sizes, errors, *, resamples=500):
+    """Fit a power law to all sizes but the last, and hold its prediction for the last against what was measured there.
+
+    Parameters and errors as in `fit_power_law`, with one size more.
+
+    Returns
+    -------
+    (PowerLaw, float, (float, float))
+        The law, the measured minus the predicted error, and the ends of that difference's 95 % bootstrap interval: a
+        run is drawn with all its errors, the last as well.
+    """
+    sizes, errors = np.asarray(sizes), np.asarray(errors)
+    law = fit_power_law(sizes[:-1], errors[:, :-1], resamples=resamples)
+    a, b, c = law.samples.T
+    measured = errors[_drawn_runs(len(errors), resamples), -1].mean(axis=1)
+    low, high = np.quantile(measured - (a * float(sizes[-1]) ** -b + c), ENDS)
+    return law, float(errors[:, -1].mean() - law.predict(sizes[-1])), (float(low), float(high))
+
+
+def _drawn_runs(runs, resamples):
+    return np.random.RandomState(0).randint(runs, size=(resamples, runs))
 
 
 def _fit_curve(sizes, means, start=None):

@@ -12,6 +12,7 @@ __all__ = [
     "load_glossary",
     "load_questions",
     "show_chapter_questions",
+    "show_glossary",
     "show_questions",
 ]
 
@@ -33,9 +34,14 @@ class Question:
 
 @dataclass(frozen=True)
 class Term:
-    """A term of the glossary, and the heading under which a chapter teaches it."""
+    """A term of the glossary, with other names and the Chinese one, and the heading under which a chapter teaches it.
+
+    `synonyms` is empty where there is no other common name.
+    """
 
     term: str
+    synonyms: str
+    chinese: str
     definition: str
     notebook: str
     heading: str
@@ -52,14 +58,28 @@ def load_glossary():
     return tuple(Term(**row) for row in csv.DictReader(text.splitlines()))
 
 
+def show_glossary():
+    """Return the glossary as Markdown, a table with links to where each term is taught."""
+    from IPython.display import Markdown
+
+    lines = ["| term | also | Chinese | meaning | taught in |", "|---|---|---|---|---|"]
+    for t in load_glossary():
+        where = f"[{int(t.notebook[:2])}: {t.heading}]({t.link})"
+        lines.append(f"| {t.term} | {t.synonyms} | {t.chinese} | {t.definition} | {where} |")
+    return Markdown("\n".join(lines))
+
+
 def load_questions(chapter=None):
     """Return the questions as a tuple of `Question`, numbered from 1.
 
-    They are those of the self-test in chapter 8, in the order of the chapters, or those that a chapter (int) asks at
-    its own end: there may be none.
+    They are those that a chapter (int) asks at its own end, or all of them in the order of the chapters: the review in
+    chapter 8.
     """
-    text = (FILES / "self_test.json").read_text(encoding="utf-8")
-    asked = [entry for entry in json.loads(text) if entry.get("asked_at_end_of") == chapter]
+    asked = json.loads((FILES / "self_test.json").read_text(encoding="utf-8"))
+    if chapter is None:
+        asked.sort(key=lambda entry: entry["chapter"])
+    else:
+        asked = [entry for entry in asked if entry.get("asked_at_end_of") == chapter]
     return tuple(
         Question(
             number,
@@ -80,7 +100,7 @@ def show_chapter_questions(chapter):
 
 
 def show_questions(chapter):
-    """Print what the self-test of chapter 8 asks about one chapter (int), with the options."""
+    """Print what the review in chapter 8 asks about one chapter (int), with the options."""
     _print(question for question in load_questions() if question.chapter == chapter)
 
 
@@ -98,7 +118,7 @@ def check_answers(answers, chapter=None):
     answers : dict
         Number of a question to the letter chosen: {1: "b", 2: "c"}. Questions may be left out, or have `...`.
     chapter : int, optional
-        The chapter at whose end the questions stand; the self-test of chapter 8 if left out.
+        The chapter at whose end the questions stand; the review in chapter 8 if left out.
 
     Returns
     -------

@@ -4,7 +4,8 @@
     python experiments/score_image_classifier.py imagenet-sample-images
 
 The folder holds one photograph a class, named by its WordNet id (n01440764_tench.JPEG): in sorted order, a photograph's
-place is the index of its class. The result goes to results/image_classifier_imagenet_sample.csv beside this script.
+place is the index of its class. The result goes to results/image_classifier_imagenet_sample.csv beside this script; its
+column `missed` holds the places of the photographs whose first answer is wrong, so that mistakes can be paired.
 """
 
 import argparse
@@ -81,6 +82,7 @@ def main():
             "n": len(found),
             "top1": np.mean(np.array(found) < 1).round(4),
             "top5": np.mean(np.array(found) < 5).round(4),
+            "missed": " ".join(map(str, np.flatnonzero(found))),
         }
         for name, found in ranks.items()
     ]

@@ -1,4 +1,4 @@
-"""What people write in the exercises of chapter 4: bodies of functions, wrong ones and right ones."""
+"""What people write in the exercises of chapter 4, part 1: bodies of functions, wrong ones and right ones."""
 
 
 def interval(d="1.0 * right_a - right_b", h="1.96 * d.std() / len(d) ** 0.5", ends="d.mean() - h, d.mean() + h"):
@@ -9,11 +9,6 @@ def interval(d="1.0 * right_a - right_b", h="1.96 * d.std() / len(d) ** 0.5", en
 def loop(progress="losses[e] < losses[best]", stop="e - best == patience", gives="e + 1, best + 1"):
     """Return the body of an `early_stop`, right by default."""
     return f"best = 0\nfor e in range(len(losses)):\n if {progress}:\n  best = e\n if {stop}:\n  break\nreturn {gives}"
-
-
-def softened(powers="probabilities ** (1 / temperature)", total="powers.sum(axis=1, keepdims=True)"):
-    """Return the body of a `soften`, right by default."""
-    return f"powers = {powers}\nreturn powers / {total}"
 
 
 WRONG = {
@@ -43,16 +38,6 @@ WRONG = {
         loop(gives="e + 1, losses.index(min(losses)) + 1"),
         "return 4, 2",
     ],
-    "soften": [
-        softened(powers="probabilities**temperature"),
-        softened(powers="np.exp(probabilities / temperature)"),
-        softened(powers="probabilities / temperature"),
-        softened(total="1"),
-        softened(total="powers.sum()"),
-        softened(total="powers.sum(axis=0)"),
-        softened(total="powers.max(axis=1, keepdims=True)"),
-        "return probabilities",
-    ],
 }
 OTHER_FORMS = {
     "paired_difference": [
@@ -67,11 +52,7 @@ OTHER_FORMS = {
         " else:\n  bad += 1\n if bad >= patience:\n  return [e + 1, best + 1]\nreturn [len(losses), best + 1]",
         "lowest, best, e = float('inf'), 0, 0\nwhile e < len(losses) and (e == 0 or e - best < patience):\n e += 1\n"
         " if losses[e - 1] < lowest:\n  lowest, best = losses[e - 1], e\nreturn np.array([e, best])",
-    ],
-    "soften": [
-        softened(powers="np.exp(np.log(probabilities) / temperature)", total="powers.sum(1)[:, None]"),
-        "rows = [[p ** (1 / temperature) for p in row] for row in probabilities]\n"
-        "return [[p / sum(row) for p in row] for row in rows]",
-        "return np.stack([row ** (1 / temperature) / (row ** (1 / temperature)).sum() for row in probabilities])",
+        "for e in range(1, len(losses) + 1):\n best = int(np.argmin(losses[:e])) + 1\n"
+        " if e - best == patience:\n  break\nreturn e, best",
     ],
 }

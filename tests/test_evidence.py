@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from course_utils import evidence
-from course_utils.evidence import KINDS, claim, expect_error, finding, load_claims, mean_finding, read_box
+from course_utils.evidence import KINDS, claim, expect_error, finding, load_claims, mean_finding, own_claim, read_box
 
 SANITISER = r" *≈[^\s<|]+ *"  # what the notebook tests mask
 
@@ -358,3 +358,34 @@ def _contrast_with_black(colour):
 def test_a_message_is_shown_without_terminal_colours(boxes):
     expect_error(ValueError, r"raise ValueError('\x1b[1mThe argument\x1b[0m is wrong')")
     assert boxes[0][0].endswith("Message: The argument is wrong")
+
+
+# --- claims of one's own, and what a verdict rests on -----------------------------------------------------------------
+
+
+def test_a_claim_of_ones_own_is_settled_as_the_documents_are(boxes):
+    settled = own_claim("Typing errors break it.", [measured(), measured(False, "German")], scope="40 sentences")
+    assert (settled.kind, settled.verdict) == ("divided", "holds for digits, not for German")
+    ((text, _),) = boxes
+    assert text.startswith("Your claim: ▲") and "It is said: Typing errors break it." in text
+    assert read_box(text) is None  # so that it is none of the document's in the ledger
+
+
+@pytest.mark.parametrize(
+    ("statement", "findings", "named"), [("", [measured()], "statement"), ("It helps.", [measured()], "scope")]
+)
+def test_a_claim_of_ones_own_needs_its_texts(boxes, statement, findings, named):
+    with pytest.raises((TypeError, ValueError), match=f"^{named}: "):
+        own_claim(statement, findings)
+
+
+@pytest.mark.parametrize(
+    ("findings", "source", "basis"),
+    [
+        ([measured()], None, "measured"),
+        ([measured()], "Wang and Cho (2019)", "measured and cited"),
+        ([], "Wang and Cho (2019)", "cited"),
+    ],
+)
+def test_a_verdict_says_what_it_rests_on(boxes, findings, source, basis):
+    assert claim("4.1", findings, scope="one network", source=source).basis == basis

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from course_utils.fitting import doubling_time, fit_power_law, mean_interval
+from course_utils.fitting import doubling_time, fit_power_law, held_out_miss, mean_interval
 
 SIZES = np.array([60, 120, 250, 500, 1000, 2000])
 
@@ -51,6 +51,19 @@ def test_four_sizes_are_enough_and_may_be_small():
     sizes = np.array([0.5, 1, 2, 4])
     law = fit_power_law(sizes, np.tile(2 * sizes**-0.5, (2, 1)), resamples=20)
     assert law.predict(sizes) == pytest.approx(2 * sizes**-0.5, rel=1e-3)
+
+
+def test_what_a_law_misses_is_measured_on_the_runs_that_it_was_fitted_to():
+    true = 2.5 * SIZES**-0.5
+    luck = np.exp(np.random.RandomState(0).normal(0, 0.1, (10, 1)))  # of a run, at all sizes alike
+    runs = true * luck
+    law, miss, (low, high) = held_out_miss(SIZES, runs, resamples=100)
+    assert law.b == pytest.approx(0.5, abs=1e-3) and abs(miss) < 1e-3 and low <= miss <= high
+    ends = law.predict_interval(SIZES[-1])
+    assert high - low < 0.01 * (ends[1] - ends[0]), "the runs' luck is in both, and drops out of the difference"
+    runs[:, -1] -= 0.01
+    _, lower, (low, high) = held_out_miss(SIZES, runs, resamples=100)
+    assert lower == pytest.approx(miss - 0.01) and high < -0.009
 
 
 def test_a_fit_comes_out_the_same_again():

@@ -19,15 +19,21 @@ def test_chapter_8_shows_what_the_chapters_say():
         for output in cell.get("outputs", []):
             for line in str(output.get("data", {}).get("text/markdown", "")).splitlines():
                 fields = [field.strip() for field in line.strip("|").split("|")]
-                if fields[0] in load_claims() and len(fields) == 6:
+                if fields[0] in load_claims() and len(fields) == 7:
                     assert shown.setdefault(fields[0], fields[1:]) == fields[1:]
     for entry in read_ledger():
         settled = entry.settled
         where = f"[{int(entry.notebook[:2])}]("
-        statement, verdict, findings, reading, link = shown[settled.id]
-        assert [statement, verdict] == [settled.statement, settled.verdict] and link.startswith(where)
+        statement, verdict, basis, findings, reading, link = shown[settled.id]
+        assert [statement, verdict, basis] == [settled.statement, settled.verdict, settled.basis]
+        assert link.startswith(where)
         assert sanitise(findings) == sanitise("; ".join(f"{label.lower()}: {text}" for label, text in settled.findings))
         assert sanitise(reading) == sanitise(" ".join((settled.reading or "").split()))
+
+
+def test_what_is_cited_beside_a_measurement_is_not_called_measured():
+    basis = {entry.settled.id: entry.settled.basis for entry in read_ledger()}
+    assert basis["5.4b"] == "measured and cited" and basis["3.4"] == "cited"
 
 
 def test_links_lead_to_headings_that_exist():

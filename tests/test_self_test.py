@@ -11,6 +11,7 @@ from course_utils.self_test import (
     load_glossary,
     load_questions,
     show_chapter_questions,
+    show_glossary,
     show_questions,
 )
 
@@ -33,20 +34,27 @@ def sections(notebook):
 
 def test_there_are_enough_questions_and_each_option_is_explained():
     assert len(QUESTIONS) >= 30 and {question.chapter for question in QUESTIONS} == set(range(1, 8))
-    for question in [*QUESTIONS, *CHAPTER_QUESTIONS]:
+    for question in QUESTIONS:
         assert question.right in question.options and 3 <= len(question.options) <= 4
         assert set(question.reasons) == set(question.options) and all(
             len(why) > 10 for why in question.reasons.values()
         )
         assert len(set(question.options.values())) == len(question.options)
-    texts = [question.text for question in [*QUESTIONS, *CHAPTER_QUESTIONS]]
+    texts = [question.text for question in QUESTIONS]
     assert len(set(texts)) == len(texts)
 
 
-@pytest.mark.parametrize("chapter", [3, 4, 5])
+def test_the_review_asks_all_questions_in_the_order_of_the_chapters():
+    assert [question.number for question in QUESTIONS] == list(range(1, len(QUESTIONS) + 1))
+    assert [question.chapter for question in QUESTIONS] == sorted(question.chapter for question in QUESTIONS)
+    assert {question.text for question in CHAPTER_QUESTIONS} < {question.text for question in QUESTIONS}
+
+
+@pytest.mark.parametrize("chapter", range(1, 8))
 def test_a_chapter_ends_with_five_questions_of_its_own(chapter, capsys):
     questions = load_questions(chapter)
     assert [question.number for question in questions] == [1, 2, 3, 4, 5]
+    assert {question.chapter for question in questions} == {chapter}
     assert len({question.right for question in questions}) >= 3
     show_chapter_questions(chapter)
     assert [question.text in capsys.readouterr().out for question in questions[:1]] == [True]
@@ -67,7 +75,7 @@ def test_the_right_letter_cannot_be_guessed():
     assert 0.2 < sum(longest) / len(QUESTIONS) < 0.5
 
 
-@pytest.mark.parametrize("question", [*QUESTIONS, *CHAPTER_QUESTIONS], ids=lambda q: f"{q.chapter}-{q.number}")
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: f"{q.chapter}-{q.number}")
 def test_the_section_that_teaches_it_exists(question):
     (path,) = [path for path in list_notebooks() if path.parent == NOTEBOOKS and int(path.name[:2]) == question.chapter]
     assert any(re.match(re.escape(question.section) + r"\b", heading) for heading in sections(path.stem))
@@ -137,3 +145,20 @@ def test_a_term_occurs_in_the_section_that_teaches_it(term):
     assert term.term.lower() in found[term.heading].lower()
     assert term.link == f"{term.notebook}.ipynb#{term.heading.replace(' ', '-')}"
     assert not set('%"') & set(term.heading), "JupyterLab does not find an anchor with such a character"
+
+
+def test_the_glossary_has_chinese_terms_and_common_names():
+    assert all(term.chinese for term in TERMS)
+    by_term = {term.term: term for term in TERMS}
+    in_the_document = ("large model", "大模型"), ("pretraining", "预训练"), ("fine-tuning", "微调"), ("weight", "权重")
+    assert [by_term[term].chinese for term, _ in in_the_document] == [chinese for _, chinese in in_the_document]
+    for term, name in (("preference tuning", "RLHF"), ("rotary positions", "RoPE"), ("grouped queries", "GQA")):
+        assert name in by_term[term].synonyms
+
+
+def test_the_glossary_is_shown_with_all_that_it_holds():
+    lines = show_glossary().data.splitlines()
+    assert len(lines) == 2 + len(TERMS) and {line.count(" | ") for line in lines[2:]} == {4}
+    for line, term in zip(lines[2:], TERMS, strict=True):
+        for text in (term.term, term.synonyms, term.chinese, term.definition, term.link):
+            assert text in line

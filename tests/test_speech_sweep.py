@@ -1,11 +1,14 @@
 """What the stored sweep over voices and noise holds, and that its script measures a clip as the lesson does."""
 
 import importlib.util
+from collections import Counter
 
-import numpy as np
 import pytest
 
 from course_utils.notebooks import ROOT
+from course_utils.speech.recogniser import Segment, Transcript
+from course_utils.speech.synthesiser import WORDS_PER_MINUTE
+from course_utils.speech.words import word_errors
 from course_utils.tables import read_comments, read_sweep
 
 
@@ -17,33 +20,44 @@ def script():
     return module
 
 
-def test_every_voice_and_every_noise_level_was_measured_on_the_same_sentences(script):
+def test_every_voice_and_every_noise_heard_every_clip_with_both_settings(script):
     rows = read_sweep("speech_sweep")
-    words = {}
-    for row in rows:
-        key = row["voice"], row["noise"], row["snr_db"]
-        words[key] = words.get(key, 0) + row["words"]
-    expected = {(voice, "", "") for voice in script.VOICES}
-    expected |= {("en-gb", noise, level) for noise in script.NOISES for level in script.LEVELS}
-    assert set(words) == expected and len(set(words.values())) == 1
+    found = Counter((row["voice"], row["noise"], row["snr_db"], row["safeguards"], row["clip"]) for row in rows)
+    conditions = [(voice, "", "") for voice in script.VOICES]
+    conditions += [("en-gb", noise, level) for noise in script.NOISES for level in script.LEVELS]
+    clips = range(len(script.clip_sentences()[1]))
+    assert found == Counter((*one, safeguards, clip) for one in conditions for safeguards in (0, 1) for clip in clips)
+    assert all(row["temperature"] == 0 for row in rows if not row["safeguards"])
     assert any("python experiments/speech_sweep.py" in line for line in read_comments("speech_sweep"))
 
 
-def test_measure_counts_what_the_recogniser_wrote_and_adds_the_noise_that_was_asked_for(script):
-    class Heard:
-        def __init__(self, text):
-            self.text = text
+def test_clean_clips_have_few_word_errors(script):
+    said = [" ".join(sentences) for sentences in script.clip_sentences()[1]]
+    rows = read_sweep("speech_sweep", voice="en-gb", noise="", safeguards=1)
+    assert word_errors([said[row["clip"]] for row in rows], [row["text"] for row in rows]).rate < 0.15
 
+
+def test_the_speaking_rate_was_chosen_on_sentences_that_are_not_scored(script):
+    for_rate, scored = script.clip_sentences()
+    assert not {text for clip in for_rate for text in clip} & {text for clip in scored for text in clip}
+    changes, words = Counter(), Counter()
+    for row in read_sweep("speech_rate"):
+        changes[row["words_per_minute"]] += row["changes"]
+        words[row["words_per_minute"]] += row["words"]
+    rates = {pace: 100 * changes[pace] / words[pace] for pace in script.RATES}
+    assert WORDS_PER_MINUTE == max(pace for pace, rate in rates.items() if rate <= min(rates.values()) + 1)
+
+
+def test_only_a_clip_that_passes_a_threshold_is_heard_again(script):
     class Recogniser:
-        def transcribe(self, samples):
-            self.samples = samples
-            return Heard("the hat sat down")
+        def __init__(self, *, compression, log_probability):
+            self.plain = Segment("plain", 0.1, log_probability, compression, 0.0)
 
-    class Clip:
-        samples, text, seconds = np.sin(np.arange(16000, dtype=np.float32)), "the cat sat", 1.0
+        def transcribe(self, samples, safeguards=True):
+            piece = Segment("drawn", 0.1, -0.5, 1.456, 0.6) if safeguards else self.plain
+            return Transcript(piece.text, (piece,))
 
-    recogniser, other = Recogniser(), np.ones(16000, np.float32)
-    assert script.measure(recogniser, Clip, "", "", other) == [1.0, 3, 1, 0, 1]
-    assert np.array_equal(recogniser.samples, Clip.samples)
-    script.measure(recogniser, Clip, "second speaker", 0, other)
-    assert not np.array_equal(recogniser.samples, Clip.samples)
+    quiet = script.measure(Recogniser(compression=1.2, log_probability=-0.3), None)
+    assert quiet == {0: [1.2, 0.0, "plain"], 1: [1.2, 0.0, "plain"]}
+    for signs in ({"compression": 2.5, "log_probability": -0.3}, {"compression": 1.0, "log_probability": -1.1}):
+        assert script.measure(Recogniser(**signs), None)[1] == [1.46, 0.6, "drawn"]

@@ -9,7 +9,7 @@ from course_utils.data import package_file
 from course_utils.memory import CLOSE, say_memory
 from course_utils.runtime import progress
 
-__all__ = ["ImageClassifier", "load_class_names"]
+__all__ = ["ImageClassifier", "load_class_names", "resize_box"]
 
 BATCH = 32
 RESIZE, CROP = 256, 224
@@ -77,17 +77,34 @@ class ImageClassifier:
         ]
 
 
-def _crop(images):
-    """Cut the centre out and resize it in one step: the same as resize, then crop, in less memory."""
+def resize_box(image, box):
+    """Cut a box out of an RGB uint8 image (height, width, 3), and resize it (bicubic) to (224, 224, 3) uint8.
+
+    `box` is (left, upper, right, lower) in pixels, fractions allowed; one that is empty or reaches out of the image
+    raises ValueError.
+    """
     from PIL import Image
 
+    height, width = image.shape[:2]
+    left, upper, right, lower = box
+    if not (0 <= left < right <= width and 0 <= upper < lower <= height):
+        raise ValueError(
+            f"box: found {tuple(box)}, expected (left, upper, right, lower) inside an image of height {height} and "
+            f"width {width}."
+        )
+    return np.asarray(
+        Image.fromarray(image).resize((CROP, CROP), Image.Resampling.BICUBIC, box=(left, upper, right, lower))
+    )
+
+
+def _crop(images):
+    """Cut the centre out and resize it in one step: the same as resize, then crop, in less memory."""
     squares = []
     for image in images:
         height, width = image.shape[:2]
         side = min(height, width) * CROP / RESIZE
         left, upper = (width - side) / 2, (height - side) / 2
-        box = (left, upper, left + side, upper + side)
-        squares.append(np.asarray(Image.fromarray(image).resize((CROP, CROP), Image.Resampling.BICUBIC, box=box)))
+        squares.append(resize_box(image, (left, upper, left + side, upper + side)))
     return np.stack(squares)
 
 

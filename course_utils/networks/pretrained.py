@@ -77,7 +77,8 @@ def load_translator(folder=None):
         source = f"T5-base, trained by Google (https://huggingface.co/{T5_BASE})"
         return Translator.from_hub(T5_BASE, TARGETS[profile], "T5-base", source, "Apache-2.0")
     weights, file = WEIGHTS["mini_t5"], verified_path("mini_t5")
-    return Translator.from_folder(file.parent, TARGETS[profile], "mini-T5", weights.source, weights.licence)
+    own = "mini-T5", weights.source, weights.licence
+    return Translator.from_folder(file.parent, TARGETS[profile], *own, cautious=True)
 
 
 @say_memory("load the diffusion model", CLOSE)

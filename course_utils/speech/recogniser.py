@@ -1,5 +1,6 @@
 """Write down what was said, with Whisper tiny.en and its real weights."""
 
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,19 +14,24 @@ from course_utils.weights import WEIGHTS, WHISPER, verified_bytes
 __all__ = ["Recogniser", "Segment", "Transcript", "load_recogniser", "verified_whisper_files"]
 
 
+_THRESHOLDS = ("compression_ratio_threshold", "log_prob_threshold", "no_speech_threshold")
+
+
 @dataclass(frozen=True)
 class Segment:
-    """A piece of a transcript, with three signs of trouble.
+    """A piece of a transcript, with three signs of trouble, and how it was chosen.
 
     `no_speech_probability` is Whisper's own belief that nobody speaks (0 to 1); `mean_log_probability` is the mean of
     the natural logarithm of each token's probability (0 is certain); `compression_ratio` is the text's length divided
-    by its length after zlib: far above 2 when words are repeated again and again.
+    by its length after zlib: far above 2 when words are repeated again and again. `temperature` is 0 where the
+    likeliest tokens were taken, and above 0 where they were drawn.
     """
 
     text: str
     no_speech_probability: float
     mean_log_probability: float
     compression_ratio: float
+    temperature: float
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ def load_recogniser(path=None, threads=THREADS):
     """
     contents = verified_whisper_files(path)
     faster_whisper = import_package("faster_whisper")
+    importlib.import_module("ctranslate2").set_random_seed(0)  # for the model that is loaded next
     model = faster_whisper.WhisperModel(
         "whisper-tiny.en", device="cpu", compute_type="int8", cpu_threads=threads, files=contents
     )
@@ -87,15 +94,18 @@ class Recogniser:
         """
         return self.model.feature_extractor(_check_speech(samples)).astype(np.float32)
 
-    def transcribe(self, samples, skip_silence=False):
-        """Write down what is said, whatever the network believes about it: nothing unlikely is left out.
-
-        The most likely tokens are taken (no sampling), so the same samples give the same text on the same machine.
+    def transcribe(self, samples, safeguards=True, skip_silence=False):
+        """Write down what is said, with the library's default settings or without their safeguards.
 
         Parameters
         ----------
         samples : array (n,)
             At `SAMPLE_RATE` (see `load_wav`), at least 0.1 s; longer than 30 s is done in pieces of 30 s.
+        safeguards : bool
+            Whether text that goes round in circles (compression ratio above 2.4) or is improbable (mean log-probability
+            below -1) is written anew from drawn tokens, at a temperature of 0.2, 0.4, …, 1; and whether improbable text
+            is left out where nobody seems to speak (probability above 0.6). Without, the likeliest text stands (beam of
+            5 both ways).
         skip_silence : bool
             First drop what a voice activity detector takes for no speech (Silero, a small network that comes with
             faster-whisper).
@@ -103,27 +113,26 @@ class Recogniser:
         Returns
         -------
         Transcript
-            Empty when `skip_silence` left nothing.
+            Empty when nothing is left. Drawn tokens depend on the processor, and on what was drawn since the recogniser
+            was loaded: the same samples in the same order give the same text on the same machine.
 
         Raises
         ------
         ValueError
             When samples are too short, not finite, not floats or not one row.
         """
+        plain = dict(temperature=0.0, **dict.fromkeys(_THRESHOLDS))
         found, _ = self.model.transcribe(
-            _check_speech(samples),
-            language="en",
-            beam_size=5,
-            temperature=0.0,
-            compression_ratio_threshold=None,
-            log_prob_threshold=None,
-            no_speech_threshold=None,
-            condition_on_previous_text=False,
-            without_timestamps=True,
-            vad_filter=skip_silence,
+            _check_speech(samples), language="en", vad_filter=skip_silence, **({} if safeguards else plain)
         )
         segments = tuple(
-            Segment(piece.text.strip(), piece.no_speech_prob, piece.avg_logprob, piece.compression_ratio)
+            Segment(
+                piece.text.strip(),
+                piece.no_speech_prob,
+                piece.avg_logprob,
+                piece.compression_ratio,
+                piece.temperature,
+            )
             for piece in found
         )
         return Transcript(" ".join(segment.text for segment in segments).strip(), segments)

@@ -14,7 +14,7 @@ PACKAGES = {  # what is imported: what is installed
     "espeakng_loader": "espeakng-loader==0.2.4",
     "faster_whisper": "faster-whisper==1.2.1",
     "jiwer": "jiwer==4.0.0",
-    "num2words": "num2words==0.5.14",
+    "whisper_normalization": "whisper-normalization==1.0.0",
 }
 
 
@@ -78,20 +78,25 @@ def load_wav(path):
     FileNotFoundError
         When there is no such file.
     ValueError
-        When it holds no sound that can be read.
+        When it holds no sound that can be read, or no samples.
     """
     try:
-        return import_package("faster_whisper").decode_audio(str(path), SAMPLE_RATE)
+        samples = import_package("faster_whisper").decode_audio(str(path), SAMPLE_RATE)
     except (ValueError, IndexError) as error:  # no format that FFmpeg knows, or no track of sound in it
         raise ValueError(
             f"path: {path} holds no sound that can be read ({error}). Save it as WAV, 16-bit PCM."
         ) from error
+    if not samples.size:
+        raise ValueError(f"path: {path} holds no samples: the recording is empty. Record it again.")
+    return samples
 
 
 def check_samples(name, samples):
     """Return samples as a float32 array (n,), or raise an error that names the argument."""
     array = check_array(name, samples)
-    if array.ndim != 1 or not array.size:
+    if not array.size:
+        raise ValueError(f"{name}: found none (shape {array.shape}), expected at least one. Is the recording empty?")
+    if array.ndim != 1:
         raise ValueError(
             f"{name}: found shape {array.shape}, expected one row of samples, shape (n,). Mix channels first."
         )

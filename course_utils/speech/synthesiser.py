@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from course_utils.checks import check_texts
+from course_utils.checks import check_count, check_texts
 from course_utils.speech.samples import PACKAGES, SAMPLE_RATE, SpeechError, import_package
 
 __all__ = ["Clip", "join_sentences", "speak"]
@@ -20,7 +20,7 @@ __all__ = ["Clip", "join_sentences", "speak"]
 LONGEST_TEXT = 2_000  # characters of one text
 LONGEST_CLIP = 28  # seconds of sentences that are joined
 LONGEST_SPEECH = 300  # seconds of one text; eSpeak NG 1.52 does not come to an end on some strings of dots
-WORDS_PER_MINUTE = 150
+WORDS_PER_MINUTE = 150  # chosen on sentences that the speech sweep leaves out: experiments/results/speech_rate.csv
 PAUSE = 0.3  # seconds of silence after each sentence
 _LONGEST_DATA_PATH = 150  # eSpeak NG keeps the path of its data in 160 bytes
 _LOCK = threading.Lock()  # the library has one state for the whole process
@@ -39,7 +39,7 @@ class Clip:
         return len(self.samples) / SAMPLE_RATE
 
 
-def speak(text, voice="en-gb"):
+def speak(text, voice="en-gb", words_per_minute=WORDS_PER_MINUTE):
     """Speak one text. The same arguments give the same samples, on the same machine, whatever was spoken before.
 
     Parameters
@@ -49,6 +49,8 @@ def speak(text, voice="en-gb"):
     voice : str
         Such as "en-gb" or "en-us", optionally with a variant such as "+f1" (female) or "+m3" (male).
         Variants with an echo (such as f2 and f3) may differ in small details from one process to the next.
+    words_per_minute : int
+        Speaking rate, 80 to 450.
 
     Returns
     -------
@@ -58,7 +60,8 @@ def speak(text, voice="en-gb"):
     Raises
     ------
     ValueError
-        When the text is empty, has no letter or digit, or is too long; when the voice or its variant is unknown.
+        When the text is empty, has no letter or digit, or is too long; when the voice or its variant is unknown; when
+        the rate is none.
     SpeechError
         When espeakng-loader is missing, or the synthesiser fails or does not come to an end.
     """
@@ -66,6 +69,7 @@ def speak(text, voice="en-gb"):
         raise ValueError(f"text: found {text!r}, expected a string with at least one letter or digit.")
     if len(text) > LONGEST_TEXT or "\0" in text:
         raise ValueError(f"text: found {len(text):,} characters, expected at most {LONGEST_TEXT:,}, none of them NUL.")
+    check_count("words_per_minute", words_per_minute, 80, 450)
     from scipy.signal import resample_poly
 
     pieces = []
@@ -80,7 +84,7 @@ def speak(text, voice="en-gb"):
         identifier = _identifier(library, voice)
         library.espeak_SetSynthCallback(collect)
         code = library.espeak_SetVoiceByName(identifier.encode())
-        code = code or library.espeak_SetParameter(1, WORDS_PER_MINUTE, 0)
+        code = code or library.espeak_SetParameter(1, words_per_minute, 0)
         utterance = text.encode("utf-8") + b"\0"
         code = code or library.espeak_Synth(utterance, ctypes.c_size_t(len(utterance)), 0, 1, 0, 0x1001, None, None)
         code = code or library.espeak_Synchronize()
@@ -95,7 +99,7 @@ def speak(text, voice="en-gb"):
     return resampled.astype(np.float32, copy=False)
 
 
-def join_sentences(sentences, voice="en-gb"):
+def join_sentences(sentences, voice="en-gb", words_per_minute=WORDS_PER_MINUTE):
     """Speak sentences and join them into clips of at most 28 seconds, as few as possible and equally long.
 
     Whisper always hears 30 seconds, filled up with silence, so a short clip costs its encoder as much as a long one.
@@ -104,7 +108,7 @@ def join_sentences(sentences, voice="en-gb"):
     ----------
     sentences : sequence of str
         In the order in which they are spoken.
-    voice : str
+    voice, words_per_minute
         As in `speak`.
 
     Returns
@@ -120,7 +124,7 @@ def join_sentences(sentences, voice="en-gb"):
     """
     sentences = check_texts("sentences", sentences)
     silence = np.zeros(round(PAUSE * SAMPLE_RATE), np.float32)
-    spoken = [np.concatenate([speak(text, voice), silence]) for text in sentences]
+    spoken = [np.concatenate([speak(text, voice, words_per_minute), silence]) for text in sentences]
     seconds = [len(samples) / SAMPLE_RATE for samples in spoken]
     if max(seconds) > LONGEST_CLIP:
         worst = int(np.argmax(seconds))

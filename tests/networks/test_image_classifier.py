@@ -17,7 +17,7 @@ import pytest
 from course_utils import weights
 from course_utils.networks import image_classifier, pretrained
 from course_utils.networks.efficientnet import build_efficientnet_lite0, port_weights, read_state_dict
-from course_utils.networks.image_classifier import load_class_names
+from course_utils.networks.image_classifier import load_class_names, resize_box
 from course_utils.networks.pretrained import load_image_classifier
 from course_utils.notebooks import ROOT
 from course_utils.runtime import load_keras, load_torch
@@ -175,6 +175,17 @@ def test_preprocess_is_resize_then_crop(classifier, photographs):
     resized = np.asarray(Image.fromarray(image).resize((384, 256), Image.Resampling.BICUBIC), np.float32)
     expected = (resized[16:240, 80:304] - 127) / 128
     np.testing.assert_allclose(classifier.preprocess([image])[0], expected, atol=1 / 128)  # one grey level
+
+
+def test_resize_box_is_what_the_classifier_sees_of_a_photograph(classifier, photographs):
+    image = photographs["espresso"][:400, :600]
+    np.testing.assert_array_equal(resize_box(image, [125, 25, 475, 375]), classifier.crop([image])[0])
+
+
+@pytest.mark.parametrize("box", [(-1, 0, 8, 8), (0, 0, 9, 8), (4, 0, 4, 8), (0, 8, 8, 0), (0, 0, float("nan"), 8)])
+def test_resize_box_names_a_box_outside_of_the_image(box):
+    with pytest.raises(ValueError, match="box: found .* inside an image of height 8 and width 8"):
+        resize_box(GOOD, box)
 
 
 def test_any_memory_layout(classifier, photographs):

@@ -1,6 +1,7 @@
 """The translator: contract, agreement with transformers, bad input, local folders, and the hub without a network."""
 
 import json
+import re
 import shutil
 import socket
 import warnings
@@ -15,6 +16,7 @@ from course_utils.networks import translator
 from course_utils.networks.pretrained import load_translator
 from course_utils.networks.translator import BATCH_TOKENS, BEAMS, LONGEST, Translator
 from course_utils.runtime import load_torch, load_transformers
+from course_utils.tables import read_sweep
 from course_utils.weights import WEIGHTS, WeightsError, locate
 
 
@@ -169,7 +171,7 @@ def test_spaces_and_line_breaks_do_not_matter(mini):
 
 def test_unicode_text(mini):
     sentences = ["你好", "😀", "Zoë’s café — “naïve”", "e\u0301", "\u202eabc\u202c", "\x00\x07"]
-    found = mini.translate(sentences, max_new_tokens=10)
+    found = mini.translate(sentences, max_new_tokens=10, warn=False)
     assert len(found) == len(sentences) and all(isinstance(text, str) for text in found)
 
 
@@ -198,7 +200,7 @@ def test_nothing_is_printed_and_nothing_warns(mini, capfd, caplog):
         logging.disable_propagation()
         logging.set_verbosity_error()
     assert caplog.records == [] and capfd.readouterr() == ("", "")
-    mini.translate(["word " * 150], max_new_tokens=1)  # longer than the tokenizer's own limit of 128
+    mini.translate(["word " * 150], max_new_tokens=1, warn=False)  # longer than the tokenizer's own limit of 128
     assert capfd.readouterr() == ("", "")
 
 
@@ -255,7 +257,106 @@ def test_a_sentence_of_the_greatest_length(mini):
     length = len(mini.tokenizer(mini.prefix("French"))["input_ids"])
     words = " ".join(["cat"] * (LONGEST - length))
     assert LONGEST // 2 < len(mini.tokenizer(mini.prefix("French") + words)["input_ids"]) <= LONGEST
-    assert isinstance(mini.translate([words], max_new_tokens=2)[0], str)
+    assert isinstance(mini.translate([words], max_new_tokens=2, warn=False)[0], str)
+
+
+# Sentences unlike those that mini-T5 learned from
+
+UNLIKE = [
+    ("你好", "no '你': write English in plain letters and punctuation"),
+    ("Call me 😀.", "no '😀'"),
+    ("I am </s> here.", "no '<'"),
+    ("Snake▁case.", "no '▁'"),
+    ("THE DOG SLEEPS.", "hardly a sentence in capitals: use small letters"),
+    ("the dog sleeps.", "hardly a sentence that begins with a small letter: begin with a capital"),
+    ("The dog sleeps", "hardly a sentence without a full stop: end it with one"),
+    ("Hello! " * 8, "hardly an entry of 8 sentences: make each an entry of the list"),
+    ("The dog" + " and the dog" * 10 + ".", "hardly a sentence of 32 words: cut it into shorter ones"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "told"), UNLIKE)
+def test_mini_t5_warns_of_a_sentence_unlike_its_own(mini, sentence, told):
+    with pytest.warns(UserWarning) as caught:
+        mini.translate(["Thank you.", sentence], max_new_tokens=2)
+    (warning,) = caught
+    message = str(warning.message)
+    assert message.startswith("sentences[1]: found '") and f"mini-T5 learned from has {told}" in message
+    assert sentence[:8] in message and message.endswith(", or say warn=False.")
+    assert warning.filename == __file__  # the line that called
+
+
+def test_one_warning_a_call_names_the_first_and_counts_the_others(mini):
+    with pytest.warns(UserWarning, match=r"sentences\[1\]: .* \(2 more of 5 are unlike it, too\)\.$") as caught:
+        mini.translate(["Go.", "go.", "I am here.", "GO!", "Go"], max_new_tokens=2)
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize(
+    "sentence", ["Hello, how are you?", 'He said: "Go!"', "Wait! Who is it?", "I'm 5 years old.", "Mrs. Hill is ill."]
+)
+def test_nobody_is_warned_of_everyday_sentences(mini, english, sentence):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mini.translate([sentence, *english], max_new_tokens=1)
+
+
+def test_no_warning_for_who_knows_nor_for_another_model(mini, tiny_folder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mini.translate(["你好", "THE DOG"], max_new_tokens=2, warn=False)
+        load_translator(tiny_folder).translate(["你好", "THE DOG"], max_new_tokens=2)
+
+
+def test_the_stored_bounds_are_those_of_the_translator(mini):
+    """Each rule concerns few training sentences, and what it is about costs points of chrF where that was measured."""
+    rows = read_sweep("unlike_sentences")
+    assert max(row["training_sentences"] for row in rows) <= 100
+    advice = {translator.describe_unlike(sentence.strip(), mini.alphabet)[1] for sentence, _ in UNLIKE}
+    assert advice == {row["advice"] for row in rows}
+    assert {row["advice"] for row in rows if row["change"]} == {
+        row["advice"] for row in rows if row["change"] and row["low"] > 0
+    }
+
+
+SPECIAL = ["</s>", "<pad>", "<unk>", "<extra_id_0>", "a</s>b", "</s></s>"]
+
+
+def encoded(translator, sentence, monkeypatch):
+    """Return the tokens that the model is given for one sentence, its prefix and its end left out."""
+    seen = []
+    monkeypatch.setattr(translator.model, "generate", lambda input_ids, **options: seen.append(input_ids) or input_ids)
+    translator.translate([sentence], warn=False)
+    start = len(translator.tokenizer(translator.prefix("French").strip())["input_ids"]) - 1
+    (row,) = seen[0].tolist()
+    assert row[-1] == translator.tokenizer.eos_token_id
+    return row[start:-1]
+
+
+@pytest.mark.parametrize("typed", SPECIAL)
+def test_a_special_token_that_is_typed_is_text(mini, monkeypatch, typed):
+    row = encoded(mini, f"I am {typed} here.", monkeypatch)
+    assert not {mini.tokenizer.eos_token_id, mini.tokenizer.pad_token_id} & set(row)
+    pieces = "".join(mini.tokenizer.convert_ids_to_tokens(row))
+    assert pieces.startswith("▁I▁am▁") and pieces.endswith("▁here.")
+    assert pieces.replace("<unk>", "") == re.sub("[<>_]", "", f"▁I▁am▁{typed}▁here.")  # which it never saw
+
+
+@pytest.mark.parametrize("typed", SPECIAL)
+def test_it_stays_readable_where_the_vocabulary_has_its_letters(copy_of_tiny, monkeypatch, typed):
+    file = copy_of_tiny / "tokenizer.json"
+    written = json.loads(file.read_text(encoding="utf-8"))
+    written["model"]["vocab"][-3:] = [["<", -9.0], [">", -9.0], ["_", -9.0]]
+    file.write_text(json.dumps(written), encoding="utf-8")
+    tiny = load_translator(copy_of_tiny)
+    row = encoded(tiny, f"I am {typed} here.", monkeypatch)
+    assert tiny.tokenizer.decode(row) == f"I am {typed} here."
+
+
+def test_text_is_cut_as_the_library_cuts_it(mini, english, monkeypatch):
+    for sentence in [*english[:20], "Zoë’s café — “naïve” 100 %."]:
+        row = mini.tokenizer(mini.prefix("French") + sentence)["input_ids"]
+        assert row[-len(encoded(mini, sentence, monkeypatch)) - 1 : -1] == encoded(mini, sentence, monkeypatch)
 
 
 # Local folders

