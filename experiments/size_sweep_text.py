@@ -11,7 +11,8 @@ Each size and each amount of text has a learning rate of its own, `rate` / width
 with a seed that is scored nowhere. The rule, made before any of these runs: try 0.256, half and twice as much; until
 the best lies between two that are worse, try half or twice the best. The lowest validation loss is best: after 600
 updates on the whole text, at the best of the looks up to update 300 on the small one, where training stops early.
-These runs go to text_learning_rates.csv. Rows are appended, and what is there already is not run again: delete the
+These runs go to text_learning_rates.csv. As a control, the small text is also read with 0.256 / width for all sizes
+("larger" steps than those chosen). Rows are appended, and what is there already is not run again: delete the
 CSVs to start afresh.
 """
 
@@ -38,7 +39,7 @@ UPDATES, EVERY = 600, 100
 VALIDATION, TEST = slice(0, 4_000), slice(4_000, 12_000)
 SMALL = 4_000  # characters of the small training text
 FIRST_RATE, RATES_SEED = 0.256, 100
-COLUMNS = "model width layers heads parameters distinct_characters rate seed update".split()
+COLUMNS = "model width layers heads parameters distinct_characters steps rate seed update".split()
 COLUMNS += ["train_bits", "validation_bits", "test_bits"]
 
 
@@ -50,7 +51,7 @@ def choose_rate(name, distinct, text):
     while untried := {best / 2, best, 2 * best} - tried.keys():
         for rate in sorted(untried):
             whole = distinct > SMALL
-            found = train_and_score(name, distinct, rate, RATES_SEED, text, UPDATES if whole else UPDATES // 2)
+            found = train_and_score(name, distinct, "tried", rate, RATES_SEED, text, UPDATES if whole else UPDATES // 2)
             looks = [row[COLUMNS.index("validation_bits")] for row in found]
             tried[rate] = looks[-1] if whole else min(looks)
             append_rows("text_learning_rates", [[name, distinct, rate, RATES_SEED, tried[rate]]])
@@ -59,7 +60,7 @@ def choose_rate(name, distinct, text):
     return best
 
 
-def train_and_score(name, distinct, rate, seed, text, stop_after=UPDATES):
+def train_and_score(name, distinct, steps, rate, seed, text, stop_after=UPDATES):
     """Train one model and return its rows, one for every 100 updates."""
     train, held_out = encode_text(text.train)[:distinct], encode_text(text.held_out)
     model = build_language_model(*LANGUAGE_MODELS[name], seed=seed)
@@ -74,7 +75,7 @@ def train_and_score(name, distinct, rate, seed, text, stop_after=UPDATES):
         rate=rate,
     )
     last = bits_per_character(model, train[:SMALL])
-    head = [name, *LANGUAGE_MODELS[name], count_parameters(model), len(train), rate, seed]
+    head = [name, *LANGUAGE_MODELS[name], count_parameters(model), len(train), steps, rate, seed]
     return [
         [*head, update, round(last, 4) if update == UPDATES else "", *(round(bits, 4) for bits in scores)]
         for update, scores in watched
@@ -94,17 +95,20 @@ def main():
         f"# each update: {LANGUAGE_BATCH} pieces of {CONTEXT} characters; bits: cross-entropy, bits a character",
     ]
     rows = start_sweep("size_sweep_text", head, COLUMNS)
-    done = {(row["model"], row["distinct_characters"], row["rate"], row["seed"]) for row in rows}
+    done = {(row["model"], row["distinct_characters"], row["steps"], row["seed"]) for row in rows}
     head[2:] = [f"# the rule is in the script; validation_bits: bits a character; seed {RATES_SEED}, scored nowhere"]
     start_sweep("text_learning_rates", head, "model distinct_characters rate seed validation_bits".split())
-    amounts = (len(text.train), SMALL)
-    rates = {(name, distinct): choose_rate(name, distinct, text) for name in LANGUAGE_MODELS for distinct in amounts}
-    for seed, distinct, name in itertools.product(seeds, amounts, LANGUAGE_MODELS):
-        rate = rates[name, distinct]
-        if (name, distinct, rate, seed) in done:
+    settings = [
+        (name, distinct, "chosen", choose_rate(name, distinct, text))
+        for distinct in (len(text.train), SMALL)
+        for name in LANGUAGE_MODELS
+    ]
+    settings += [(name, SMALL, "larger", FIRST_RATE) for name in LANGUAGE_MODELS]
+    for seed, (*setting, rate) in itertools.product(seeds, settings):
+        if (*setting, seed) in done:
             continue
         start = time.perf_counter()
-        found = train_and_score(name, distinct, rate, seed, text)
+        found = train_and_score(*setting, rate, seed, text)
         append_rows("size_sweep_text", found)
         print(f"{time.perf_counter() - start:.0f} s", found[-1], flush=True)
 

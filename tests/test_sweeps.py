@@ -57,9 +57,14 @@ def test_the_sweeps_over_sizes_are_complete_and_possible():
     assert sorted(tuple(row[column] for column in columns) for row in digits) == sorted(expected)
     assert all(0 <= row[error] <= 0.95 for row in digits for error in ("train_error", "test_error"))
     amounts = sorted({row["distinct_characters"] for row in text})
-    expected = product(LANGUAGE_MODELS, amounts, range(3), range(100, 700, 100))
     assert len(amounts) == 2 and amounts[0] == 4000
-    found = [(row["model"], row["distinct_characters"], row["seed"], row["update"]) for row in text]
+    settings = [*product(amounts, ["chosen"]), (4000, "larger")]
+    expected = [
+        (name, *setting, seed, update)
+        for name, setting, seed, update in product(LANGUAGE_MODELS, settings, range(3), range(100, 700, 100))
+    ]
+    columns = ("model", "distinct_characters", "steps", "seed", "update")
+    found = [tuple(row[column] for column in columns) for row in text]
     assert sorted(found) == sorted(expected)
     assert all(0 < row[bits] < 8 for row in text for bits in ("validation_bits", "test_bits"))
 
@@ -68,7 +73,9 @@ def test_each_learning_rate_of_text_is_the_best_on_validation_text_between_two_t
     tried = {}
     for row in read_sweep("text_learning_rates"):
         tried.setdefault((row["model"], row["distinct_characters"]), {})[row["rate"]] = row["validation_bits"]
-    scored = {(row["model"], row["distinct_characters"], row["rate"]) for row in read_sweep("size_sweep_text")}
+    scored = {
+        (row["model"], row["distinct_characters"], row["rate"]) for row in read_sweep("size_sweep_text", steps="chosen")
+    }
     assert len(tried) == len(scored) == 2 * len(LANGUAGE_MODELS)
     for (name, characters), rates in tried.items():
         best = min(rates, key=rates.get)
