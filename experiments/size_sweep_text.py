@@ -93,6 +93,8 @@ def main():
         f"# hardware: one thread of {os.cpu_count()} CPU cores ({platform.machine()}); "
         f"text: {text.source}, {len(text.train):,} characters for training",
         f"# each update: {LANGUAGE_BATCH} pieces of {CONTEXT} characters; bits: cross-entropy, bits a character",
+        "# initialisation: build_language_model's: GPT-2's, with a deviation of 0.5 / √width",
+        "# steps: chosen: the rate was chosen on validation text (text_learning_rates.csv); larger: 0.256, a control",
     ]
     rows = start_sweep("size_sweep_text", head, COLUMNS)
     done = {(row["model"], row["distinct_characters"], row["steps"], row["seed"]) for row in rows}
