@@ -227,7 +227,7 @@ def called_with(*arguments, gives, mistakes=()):
         given = copy.deepcopy(arguments)
         answer = function(*given)
         if not all(map(_is_unchanged, given, arguments)):
-            return "the function changed the array it was given, which others still need: write x = x + 1, not x += 1"
+            return "the function changed what it was given, which others still need: write x = x + 1, not x += 1"
         if answer is None:
             return "the function returned None: does its last line `return` something?"
         if isinstance(answer, Iterator):
@@ -241,6 +241,12 @@ def called_with(*arguments, gives, mistakes=()):
 
 
 def _is_unchanged(given, before):
+    if isinstance(given, list):
+        return len(given) == len(before) and all(map(_is_unchanged, given, before))
+    if isinstance(given, dict):
+        return given.keys() == before.keys() and all(_is_unchanged(given[key], before[key]) for key in given)
+    if isinstance(given, str | bool | int):
+        return isinstance(before, type(given)) and given == before
     if not isinstance(given, np.ndarray):
         return True
     return np.array_equal(given, before, equal_nan=given.dtype.kind == "f")

@@ -101,9 +101,13 @@ def outcome(name, result):
     if guess is None:
         print(f"≈ {name}: {shown}. No guess to compare with.")
         return
+    result = result if isinstance(result, str) else float(result)
     if "result" not in asked:
-        _store(name, result=result if isinstance(result, str) else float(result))
+        _store(name, result=result)
         asked = _ASKED[name]
+    elif asked["result"] != result:
+        first = asked["result"] if isinstance(asked["result"], str) else _number(asked["result"], unit)
+        shown += f" this time (your guess is judged by the first result, {first})"
     words = ("not right", "right") if "choice" in guess else ("it lies outside your range", "it lies in your range")
     print(f"≈ {name}: {shown}. Your guess was {_told(guess, unit)}: {words[_held(asked)]}.")
 

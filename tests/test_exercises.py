@@ -276,7 +276,7 @@ def test_an_answer_that_overwrites_its_array_is_told_so():
         return x
 
     told = called_with(np.zeros(2), gives=close([1, 1], 1e-6))(grow)
-    assert told.startswith("the function changed the array it was given")
+    assert told.startswith("the function changed what it was given")
     assert called_with(np.array([np.nan]), gives=lambda x: True)(lambda x: x + 1) is True
 
 

@@ -81,7 +81,10 @@ def test_the_guess_before_the_result_counts(monkeypatch, capsys):
     predict("count", COUNT, low=79, high=81)
     assert said(capsys)[-1] == "You have seen the result: your first guess counts."
     outcome("count", 80.1)
-    assert said(capsys) == ["≈ count: 80.1. Your guess was 70 to 75: it lies outside your range."]
+    assert said(capsys) == [
+        "≈ count: 80.1 this time (your guess is judged by the first result, 80). "
+        "Your guess was 70 to 75: it lies outside your range."
+    ]
     predict("count", COUNT, low=70, high=75)
     assert said(capsys)[-1] == "Your guess: 70 to 75."
     predict("count", COUNT, low=..., high=...)

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from course_utils.networks.small_models import LANGUAGE_MODELS
+from course_utils.networks.small_models import INITIALISATIONS, LANGUAGE_MODELS
 from course_utils.tables import RESULTS, append_rows, read_comments, read_sweep, start_sweep
 
 HEAD, COLUMNS = ["# command: python x.py", "# seeds: 0, 1"], ["task", "size", "error", "note"]
@@ -49,12 +49,36 @@ def test_each_stored_sweep_says_how_it_was_made(path):
 def test_the_sweeps_over_sizes_are_complete_and_possible():
     digits, text = read_sweep("size_sweep_digits"), read_sweep("size_sweep_text")
     shapes = [(2**power, 1) for power in range(11)] + [(64, depth) for depth in (0, 2, 3, 4, 6, 8)]
-    expected = [(*shape, count, seed) for shape, count, seed in product(shapes, (100, 4000), range(5))]
-    assert sorted((r["width"], r["depth"], r["training_digits"], r["seed"]) for r in digits) == sorted(expected)
+    expected = [
+        (start, *shape, count, seed)
+        for start, shape, count, seed in product(INITIALISATIONS, shapes, (100, 4000), range(5))
+    ]
+    columns = ("initialisation", "width", "depth", "training_digits", "seed")
+    assert sorted(tuple(row[column] for column in columns) for row in digits) == sorted(expected)
     assert all(0 <= row[error] <= 0.95 for row in digits for error in ("train_error", "test_error"))
     amounts = sorted({row["distinct_characters"] for row in text})
-    expected = product(LANGUAGE_MODELS, amounts, range(3), range(100, 700, 100))
     assert len(amounts) == 2 and amounts[0] == 4000
-    found = [(row["model"], row["distinct_characters"], row["seed"], row["update"]) for row in text]
+    settings = [*product(amounts, ["chosen"]), (4000, "larger")]
+    expected = [
+        (name, *setting, seed, update)
+        for name, setting, seed, update in product(LANGUAGE_MODELS, settings, range(3), range(100, 700, 100))
+    ]
+    columns = ("model", "distinct_characters", "steps", "seed", "update")
+    found = [tuple(row[column] for column in columns) for row in text]
     assert sorted(found) == sorted(expected)
     assert all(0 < row[bits] < 8 for row in text for bits in ("validation_bits", "test_bits"))
+
+
+def test_each_learning_rate_of_text_is_the_best_on_validation_text_between_two_that_are_worse():
+    tried = {}
+    for row in read_sweep("text_learning_rates"):
+        tried.setdefault((row["model"], row["distinct_characters"]), {})[row["rate"]] = row["validation_bits"]
+    scored = {
+        (row["model"], row["distinct_characters"], row["rate"]) for row in read_sweep("size_sweep_text", steps="chosen")
+    }
+    assert len(tried) == len(scored) == 2 * len(LANGUAGE_MODELS)
+    for (name, characters), rates in tried.items():
+        best = min(rates, key=rates.get)
+        assert (name, characters, best) in scored and {best / 2, 2 * best} <= rates.keys()
+    seeds = {row["seed"] for row in read_sweep("text_learning_rates")}
+    assert seeds.isdisjoint(row["seed"] for row in read_sweep("size_sweep_text"))

@@ -14,6 +14,7 @@ from course_utils.runtime import load_torch, load_transformers
 
 __all__ = [
     "CONTEXT",
+    "INITIALISATIONS",
     "LANGUAGE_MODELS",
     "bits_per_character",
     "build_digit_network",
@@ -27,6 +28,7 @@ __all__ = [
 CONTEXT = 32  # characters that a language model sees at once
 LANGUAGE_BATCH = 8  # pieces of text in one update
 DIGIT_BATCH = 64
+INITIALISATIONS = ("he", "pytorch")
 # width, layers, heads of each size, from about 10 thousand to 3 million parameters
 LANGUAGE_MODELS = {
     "16 × 2": (16, 2, 2),
@@ -43,19 +45,28 @@ def count_parameters(model):
 
 
 @say_memory("build the network", "Give a smaller width or depth.")
-def build_digit_network(width, depth, seed=0):
+def build_digit_network(width, depth, seed=0, initialisation="pytorch"):
     """Build a dense network from 784 brightnesses to 10 logits: `depth` hidden layers of `width` ReLU neurons.
 
-    A depth of 0 makes logistic regression. The seed chooses the first parameters. Returns a `torch.nn.Sequential`; a
-    number out of range raises ValueError.
+    A depth of 0 makes logistic regression. The seed chooses the first parameters. "pytorch" is the default of
+    `torch.nn.Linear`: weights and biases uniform up to 1 / √n for n inputs. "he" takes the same random weights √6 times
+    as large, which gives them the variance 2 / n of He and others (2015, arXiv:1502.01852), and biases of zero. Returns
+    a `torch.nn.Sequential`; a number out of range or another initialisation raises ValueError.
     """
     torch = load_torch()
+    if initialisation not in INITIALISATIONS:
+        raise ValueError(f"initialisation: found {initialisation!r}, expected one of {', '.join(INITIALISATIONS)}.")
     sizes = [784, *[check_count("width", width)] * check_count("depth", depth, 0), 10]
     with torch.random.fork_rng():
         torch.manual_seed(check_seed(seed))
         layers = []
         for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
             layers += [torch.nn.Linear(fan_in, fan_out), torch.nn.ReLU()]
+    if initialisation == "he":
+        with torch.no_grad():
+            for layer in layers[::2]:
+                layer.weight *= math.sqrt(6)
+                layer.bias.zero_()
     return torch.nn.Sequential(*layers[:-1])
 
 
@@ -127,12 +138,12 @@ def build_language_model(width, layers, heads, seed=0):
         return transformers.GPT2LMHeadModel(configuration)
 
 
-def train_language_model(model, tokens, updates, seed=0, watch=None, every=50, stop_after=None):
+def train_language_model(model, tokens, updates, seed=0, watch=None, every=50, stop_after=None, rate=0.256):
     """Train a model of `build_language_model` in place with AdamW on random pieces of a text.
 
     Each update takes 8 pieces of `CONTEXT` + 1 characters. The learning rate rises over 30 updates, and falls along a
-    half cosine to a tenth; at its highest it is 0.256 / width, since wider models need smaller steps (Yang and others,
-    2022, arXiv:2203.03466): 0.016 for a width of 16, 0.001 for 256.
+    half cosine to a tenth; at its highest it is `rate` / width, since wider models need smaller steps (Yang and others,
+    2022, arXiv:2203.03466): by default 0.016 for a width of 16, 0.001 for 256.
 
     `tokens` (n,) is what `library_text.encode_text` returns; where it is not longer than `CONTEXT`, or a number is out
     of range, ValueError says so. The seed chooses the pieces. `watch` gets the model after every `every` updates; pairs
@@ -143,7 +154,7 @@ def train_language_model(model, tokens, updates, seed=0, watch=None, every=50, s
     check_count("updates", updates)
     tokens = _check_text(model, tokens)
     random = torch.Generator().manual_seed(check_seed(seed))
-    highest = 0.256 / model.config.n_embd
+    highest = rate / model.config.n_embd
     optimiser = torch.optim.AdamW(model.parameters(), highest, weight_decay=0.01, fused=True)
     places, seen = torch.arange(CONTEXT + 1), []
     for update in range(1, (stop_after or updates) + 1):

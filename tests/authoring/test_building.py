@@ -73,7 +73,7 @@ def test_a_change_of_names_that_is_cut_short_leaves_the_last_good_build(tmp_path
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sets no limit on the size of a file")
-@pytest.mark.parametrize(("module", "name"), [("slides", "reveal.css"), ("site", "notebooks/01_background.ipynb")])
+@pytest.mark.parametrize(("module", "name"), [("slides", "reveal.css"), ("site", "experiments/data_sweep.py")])
 def test_a_full_disk_is_one_sentence_that_names_the_file_and_leaves_the_last_good_build(tmp_path, module, name):
     """A limit on the size of files fails as a full disk does: while a file is written, without its name."""
     for folder in ("site", "slides"):

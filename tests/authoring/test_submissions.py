@@ -18,8 +18,8 @@ from authoring.submissions import RESULTS, read_submission, read_submissions
 from course_utils.lab import copy_for_learners
 from course_utils.notebooks import NOTEBOOKS, ROOT, NotebookError, list_notebooks, read_notebook
 
-CHAPTER = "04_best_practice.ipynb"
-FIRST = "paired_difference"  # the name of the chapter's first exercise
+CHAPTER = "05_applications.ipynb"
+FIRST, LAST = "fewest_changes", ("verdict", "retrieve", "ask_with_tool", "defend")  # names of the chapter's exercises
 RIGHT_1 = f"Right: {FIRST}\n"
 NOT_YET_1 = f"Not yet: {FIRST} - found 3, which is not what was asked for\n"
 
@@ -49,9 +49,9 @@ def test_untouched_and_solved_notebooks(tmp_path):
     hand_in(tmp_path / "Ada Łovelace" / CHAPTER, CHAPTER)
     hand_in(tmp_path / f"grace {CHAPTER}")
     untouched, solved = read_submissions(tmp_path)
-    assert untouched.name == f"Ada Łovelace/{CHAPTER}" and untouched.chapter == "04_best_practice"
+    assert untouched.name == f"Ada Łovelace/{CHAPTER}" and untouched.chapter == "05_applications"
     assert set(untouched.exercises.values()) == {"not yet"} and untouched.right == 0
-    assert set(solved.exercises.values()) == {"right"} and solved.right == len(untouched.exercises) == 7
+    assert set(solved.exercises.values()) == {"right"} and solved.right == len(untouched.exercises) == 8
 
 
 @pytest.mark.parametrize("path", list_notebooks(), ids=lambda path: f"{path.parent.name}/{path.name}")
@@ -75,7 +75,7 @@ def test_a_changed_check_and_one_that_was_not_run_are_named(tmp_path):
 
     results = list(read_submission(hand_in(tmp_path / CHAPTER, change=change)).exercises.values())
     changed = "check changed"
-    assert results == [changed, "not run", "not run", changed, changed, changed, "right"]
+    assert results == [changed, "not run", "not run", changed, changed, changed, "right", "right"]
 
 
 @pytest.mark.parametrize(
@@ -132,23 +132,23 @@ def test_all_copies_of_a_check_that_ran_must_be_right(tmp_path, printed, of_the_
 
 def test_cells_without_outputs_or_metadata_are_read(tmp_path):
     def change(checks, cells):
-        checks[2].outputs = [stream("Right: soften\n")]
+        checks[2].outputs = [stream("Right: lost_numbers\n")]
         del checks[0]["outputs"], checks[1]["execution_count"], checks[2]["outputs"][0]["name"]
         for cell in cells:
             del cell["metadata"]
 
     results = list(read_submission(hand_in(tmp_path / CHAPTER, change=change)).exercises.values())
-    assert results == ["not run", "not run", "right", "right", "right", "right", "right"]
+    assert results == ["not run", "not run", *["right"] * 6]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
 def test_other_encodings_are_read(tmp_path, encoding):
     path = hand_in(tmp_path / CHAPTER)
     path.write_text(path.read_text(encoding="utf-8"), encoding=encoding)
-    assert read_submission(path).right == 7
+    assert read_submission(path).right == 8
 
 
-@pytest.mark.parametrize("name", ["Untitled.ipynb", "05_applications.ipynb", "Best practice.IPYNB", f"{CHAPTER}.txt"])
+@pytest.mark.parametrize("name", ["Untitled.ipynb", "04_best_practice.ipynb", "Best practice.IPYNB", f"{CHAPTER}.txt"])
 def test_a_chapter_is_known_by_its_checks(tmp_path, name):
     def change(checks, cells):
         for cell in checks[:3]:
@@ -156,12 +156,12 @@ def test_a_chapter_is_known_by_its_checks(tmp_path, name):
 
     hand_in(tmp_path / name, change=change)
     (found,) = read_submissions(tmp_path)
-    assert (found.chapter, found.right, found.problem) == ("04_best_practice", 4, "")
+    assert (found.chapter, found.right, found.problem) == ("05_applications", 5, "")
 
 
 def test_with_few_checks_left_the_name_decides(tmp_path):
     def change(checks, cells):
-        for cell in checks[:4]:
+        for cell in checks[:5]:
             cells.remove(cell)
 
     assert read_submission(hand_in(tmp_path / f"ada {CHAPTER}", change=change)).right == 3
@@ -204,7 +204,7 @@ def test_damaged_files_say_what_is_wrong_and_cost_nobody_the_table(tmp_path, cap
     hand_in(tmp_path / "ada" / CHAPTER)
     assert main(["submissions", str(tmp_path)]) == 1
     shown = capsys.readouterr().out.splitlines()
-    assert f"+ + + + + + +  7 of 7  ada/{CHAPTER}" in shown
+    assert f"+ + + + + + + +  8 of 8  ada/{CHAPTER}" in shown
     assert f"{len(DAMAGED)} of {len(DAMAGED) + 1} could not be read:" in shown
     for name, (_, problem) in DAMAGED.items():
         assert [problem in line for line in shown if line.startswith(f"{name}: ")] == [True]
@@ -280,7 +280,7 @@ def test_without_permission_the_row_says_so(tmp_path, monkeypatch):
 
 def test_table_of_a_class(tmp_path, capsys):
     def one_missing(checks, cells):
-        checks[1].outputs = [stream("Not yet: early_stop - not written yet\n")]
+        checks[1].outputs = [stream("Not yet: find_tags - not written yet\n")]
 
     def mixed(checks, cells):
         checks[2].outputs = []
@@ -295,23 +295,25 @@ def test_table_of_a_class(tmp_path, capsys):
         "+ right   . not yet   ? not run   ! check changed",
         "",
         "01_background",
-        "Self-check 1 2 3 4 5 6  right   notebook",
-        "         + + + + + + +  7 of 7  ada/01_background.ipynb",
+        "1 2 3 4  right   notebook",
+        "+ + + +  4 of 4  ada/01_background.ipynb",
         "",
-        "Self-check: 1 of 1 right",
-        *(f"Exercise {number}: 1 of 1 right" for number in range(1, 7)),
+        "1 doubling_months: 1 of 1 right",
+        "2 rule_breakers: 1 of 1 right",
+        "3 local_exponents: 1 of 1 right",
+        "4 digits_needed: 1 of 1 right",
         "",
-        "04_best_practice",
-        "1 2 3 4 5 6 7  right   notebook",
-        f"+ + + + + + +  7 of 7  ada/{CHAPTER}",
-        f"+ . + + + + +  6 of 7  bob/{CHAPTER}",
-        f"+ + ? ! + + +  5 of 7  carol/{CHAPTER}",
+        "05_applications",
+        "1 2 3 4 5 6 7 8  right   notebook",
+        f"+ + + + + + + +  8 of 8  ada/{CHAPTER}",
+        f"+ . + + + + + +  7 of 8  bob/{CHAPTER}",
+        f"+ + ? ! + + + +  6 of 8  carol/{CHAPTER}",
         "",
-        "1 paired_difference: 3 of 3 right",
-        "2 early_stop: 2 of 3 right",
-        "3 soften: 2 of 3 right",
-        "Exercise 4: 2 of 3 right",
-        *(f"Exercise {number}: 3 of 3 right" for number in range(5, 8)),
+        "1 fewest_changes: 3 of 3 right",
+        "2 find_tags: 2 of 3 right",
+        "3 lost_numbers: 2 of 3 right",
+        "4 chat_text: 2 of 3 right",
+        *(f"{number} {name}: 3 of 3 right" for number, name in enumerate(LAST, 5)),
     ]
 
 
@@ -328,7 +330,7 @@ def test_a_redirect_under_any_code_page_is_written(tmp_path, monkeypatch, encodi
     assert main(["submissions", str(tmp_path)]) == 0
     redirect.flush()
     shown = redirect.buffer.getvalue().decode(encoding)
-    assert "+ + + + + + +  7 of 7  Ada " in shown and (encoding != "utf-8" or "Łovelace 王" in shown)
+    assert "+ + + + + + + +  8 of 8  Ada " in shown and (encoding != "utf-8" or "Łovelace 王" in shown)
 
 
 def test_the_command_exits_with_1_after_the_table(tmp_path):
@@ -338,7 +340,7 @@ def test_the_command_exits_with_1_after_the_table(tmp_path):
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, encoding="ascii")
     assert (run.returncode, run.stderr) == (1, "")
-    assert "7 of 7  Ada \\u0141ovelace \\u738b/" in run.stdout and "Zo\\xeb.ipynb: empty" in run.stdout
+    assert "8 of 8  Ada \\u0141ovelace \\u738b/" in run.stdout and "Zo\\xeb.ipynb: empty" in run.stdout
 
 
 def test_a_damaged_notebook_of_the_course_is_not_blamed_on_the_learner(tmp_path, monkeypatch):
@@ -372,13 +374,13 @@ def test_an_empty_name_is_not_the_current_folder(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
 def test_no_file_name_forges_a_line(tmp_path, capsys):
-    hand_in(tmp_path / f"\x1b[2J\r\x9b1mada\n+ + + + + + +  7 of 7  bob\u2028\u202e\u2066\\n/{CHAPTER}", CHAPTER)
+    hand_in(tmp_path / f"\x1b[2J\r\x9b1mada\n+ + + + + + + +  8 of 8  bob\u2028\u202e\u2066\\n/{CHAPTER}", CHAPTER)
     (tmp_path / "eve\n\x07.ipynb").write_bytes(b"")
     shutil.copy(tmp_path / "eve\n\x07.ipynb", os.fsencode(tmp_path) + b"/\xff.ipynb")
     main(["submissions", str(tmp_path)])
     shown = capsys.readouterr().out
-    escaped = r"\x1b[2J\r\x9b1mada\n+ + + + + + +  7 of 7  bob\u2028\u202e\u2066\\n/"
-    assert f". . . . . . .  0 of 7  {escaped}{CHAPTER}" in shown.split("\n")
+    escaped = r"\x1b[2J\r\x9b1mada\n+ + + + + + + +  8 of 8  bob\u2028\u202e\u2066\\n/"
+    assert f". . . . . . . .  0 of 8  {escaped}{CHAPTER}" in shown.split("\n")
     assert "eve\\n\\x07.ipynb: empty" in shown.split("\n") and "\\udcff.ipynb: empty" in shown.split("\n")
     assert all(letter.isprintable() for letter in shown.replace("\n", ""))
 
@@ -396,9 +398,9 @@ def loosely(**keys):
 
 
 outputs = st.lists(
-    loosely(output_type=st.just("stream"), name=st.just("stdout"), text=st.just("Right: early_stop\n")), max_size=2
+    loosely(output_type=st.just("stream"), name=st.just("stdout"), text=st.just("Right: find_tags\n")), max_size=2
 )
-check_source = next(cell.source for cell in read_notebook(NOTEBOOKS / CHAPTER).cells if '"early_stop",' in cell.source)
+check_source = next(cell.source for cell in read_notebook(NOTEBOOKS / CHAPTER).cells if '"find_tags",' in cell.source)
 cells = st.lists(
     loosely(cell_type=st.just("code"), source=st.just(check_source), outputs=outputs, execution_count=st.just(1))
 )
@@ -421,4 +423,4 @@ def test_no_content_of_a_file_stops_the_table(class_folder, content, name):
         ada, other = sorted(read_submissions(class_folder), key=lambda found: not found.name.startswith("ada"))
     finally:
         path.unlink()
-    assert ada.right == 7 and (other.problem or set(other.exercises.values()) <= set(RESULTS))
+    assert ada.right == 8 and (other.problem or set(other.exercises.values()) <= set(RESULTS))

@@ -39,6 +39,30 @@ def test_language_model_has_the_counted_parameters(name):
     assert count_parameters(build_language_model(*LANGUAGE_MODELS[name])) == expected
 
 
+@pytest.mark.parametrize("width", [64, 400])
+def test_he_starts_from_pytorchs_weights_with_twice_the_inputs_inverse_as_variance_and_without_biases(width):
+    ours, theirs = (build_digit_network(width, 2, 7, start)[::2] for start in ("he", "pytorch"))
+    for layer, default in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(layer.weight, default.weight * math.sqrt(6))
+        assert (layer.bias == 0).all() and (default.bias != 0).any()
+    assert float(ours[0].weight.detach().var()) == pytest.approx(2 / 784, rel=0.03)
+
+
+def test_what_tells_digits_apart_passes_eight_layers_from_hes_weights_only():
+    digits = torch.rand((200, 784), generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        spread = {
+            start: float(build_digit_network(64, 8, 0, start)[:-1](digits).var(dim=0).mean())
+            for start in ("he", "pytorch")
+        }
+    assert spread["he"] > 10_000 * spread["pytorch"]
+
+
+def test_an_unknown_initialisation_is_refused():
+    with pytest.raises(ValueError, match="initialisation: found 'kaiming', expected one of he, pytorch"):
+        build_digit_network(2, 1, initialisation="kaiming")
+
+
 def test_digit_network_learns_and_the_seed_fixes_the_result():
     random = np.random.default_rng(0)
     images = random.random((200, 784), dtype=np.float32)
@@ -100,6 +124,11 @@ def test_the_learning_rate_of_text_rises_and_falls_to_a_tenth(optimisers, width,
     assert rates.argmax() == 29 and rates.max() == pytest.approx(1, rel=0.03)
     assert rates[149] == pytest.approx(0.55) and rates[-1] == pytest.approx(0.1)
     assert (np.diff(rates)[29:] < 0).all()
+
+
+def test_the_rate_scales_each_step_of_text(optimisers):
+    train_language_model(build_language_model(16, 1, 2), PATTERN, 60, stop_after=30, rate=0.512)
+    assert optimisers[0].param_groups[0]["lr"] == pytest.approx(0.032 * (0.55 + 0.45 * math.cos(math.pi / 2)))
 
 
 def test_each_update_reads_eight_pieces_of_the_whole_text():
