@@ -115,7 +115,7 @@ def test_a_folded_cell_shows_a_box_or_nothing(path):
         assert "hide-cell" not in tags or not cell.source.startswith("assert"), "the first line shows"
 
 
-OLD_RULE = ("02_core_concepts", "06_tools_and_resources", "07_trends_and_challenges")  # not yet written anew
+OLD_RULE = ("06_tools_and_resources", "07_trends_and_challenges")  # not yet written anew
 
 
 def planned_minutes(path):
@@ -164,7 +164,7 @@ def test_stated_minutes_fit(path):
     title = read_notebook(path).cells[0].source
     total = int(re.search(r"\*\*Your time:\*\* (?:about )?(\d+) minutes", title)[1])
     planned = planned_minutes(path)
-    self_test = 8 if path.stem == "08_faq" else 0 if path.stem[:2] == "02" else 3  # no reading
+    self_test = 8 if path.stem == "08_faq" else 3  # no reading
     assert sum(planned.values()) + self_test <= 1.02 * total <= 1.4 * (sum(planned.values()) + self_test)
     parts = {name: int(found[1]) for name in planned if (found := re.search(r"(\d+) minutes\)", name))}
     assert parts and all(planned[name] <= 1.1 * minutes for name, minutes in parts.items())
