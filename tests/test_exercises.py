@@ -280,14 +280,15 @@ def test_an_answer_that_overwrites_its_array_is_told_so():
     assert called_with(np.array([np.nan]), gives=lambda x: True)(lambda x: x + 1) is True
 
 
-def test_called_with_protects_its_arguments():
+def test_an_answer_that_overwrites_its_list_is_told_so_and_the_next_one_gets_the_list_as_it_was():
     test = called_with([3, 1, 2], gives=equals([1, 2, 3]))
 
     def sort_in_place(values):
         values.sort()
         return values
 
-    assert test(sort_in_place) is True
+    assert test(sort_in_place).startswith("the function changed what it was given")
+    assert test(sorted) is True
     assert test(list) == "found [3, 1, 2], which is not what was asked for"
 
 
