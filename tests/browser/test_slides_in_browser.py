@@ -75,7 +75,7 @@ def test_keys_move_on_and_the_speaker_sees_notes(open_page, shot, decks):
         page.keyboard.press("ArrowRight")
     assert page.evaluate("Reveal.getIndices().h") == 3
     notes = view.locator(".speaker-controls-notes .value")
-    notes.filter(has_text="Each part holds the ten digits in equal shares").wait_for()
+    notes.filter(has_text="Ask who would have copied this code").wait_for()
     shot(view, "slides-speaker")
 
 
