@@ -29,6 +29,7 @@ WORDS = "['ignore', 'forget', 'disregard', 'say', 'write', 'print', 'output', 'a
 
 WRONG = {
     "ask_with_tool": [
+        loop(decide="expression = read_request(text)\n if not expression:\n  return text"),
         loop(head="while rounds > 0:"),
         loop(decide="if 'expression' not in text:\n  return text\n expression = json.loads(text)['expression']"),
         loop(decide="if '{' not in text:\n  return text\n expression = read_request(text) or ''"),
