@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.answers import show
-from course_utils.fitting import mean_interval
+from course_utils.fitting import mean_interval, share_interval
 
 __all__ = [
     "KINDS",
@@ -30,6 +30,7 @@ __all__ = [
     "mean_finding",
     "own_claim",
     "read_box",
+    "share_finding",
 ]
 
 # Kind of verdict to its text (a divided one names where), its symbol, and its colour (Okabe and Ito's colour-blind safe
@@ -167,6 +168,12 @@ def mean_finding(text, values, relation, bound, where, *, form="{:.1f}", varies=
     """Hold the mean of independent numbers (n,) against a bound, with its 95 % t interval; else as `finding`."""
     value, interval = mean_interval(values)
     return finding(text, value, relation, bound, where=where, interval=interval, form=form, varies=varies)
+
+
+def share_finding(text, count, of, relation, bound, where, *, form="{:.0f}", varies=True):
+    """Hold `count` of `of` examples, in percent, against a bound, with its exact 95 % interval; else as `finding`."""
+    interval = [100 * end for end in share_interval(count, of)]
+    return finding(text, 100 * count / of, relation, bound, where=where, interval=interval, form=form, varies=varies)
 
 
 def claim(id, findings, *, scope=None, reading=None, instead=None, source=None):

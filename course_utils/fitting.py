@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from course_utils.checks import check_numbers
+from course_utils.checks import check_count, check_numbers
 
 __all__ = [
     "DoublingTime",
@@ -14,6 +14,7 @@ __all__ = [
     "held_out_miss",
     "mean_interval",
     "resampled_interval",
+    "share_interval",
 ]
 
 ENDS = 0.025, 0.975  # of a 95 % interval
@@ -204,6 +205,17 @@ def mean_interval(values):
         raise ValueError(f"values: found shape {values.shape}, expected at least two finite numbers in a row.")
     mean, half = float(values.mean()), float(stats.sem(values) * stats.t.ppf(ENDS[1], len(values) - 1))
     return mean, (mean - half, mean + half)
+
+
+def share_interval(count, of):
+    """Return the ends of the exact 95 % interval (Clopper and Pearson) of the share `count` / `of`, from 0 to 1.
+
+    A ValueError says that `of` is no whole number from 1 on, or `count` none from 0 to `of`.
+    """
+    from scipy import stats
+
+    of = int(check_count("of", of))
+    return tuple(stats.binomtest(int(check_count("count", count, 0, of)), of).proportion_ci())
 
 
 def _slopes(x, y):

@@ -31,12 +31,12 @@ __all__ = ["check"]
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 LOW_MEMORY, LOW_DISK = 4e9, 2e9  # bytes
-CHAPTER_MEMORY, ENGINES_MEMORY = 2e9, 1.2e9  # bytes: the most that a chapter takes, the least that any takes
+CHAPTER_MEMORY, ENGINES_MEMORY = 2.4e9, 1.2e9  # bytes: the most that a chapter takes, the least that any takes
 TRIED_BYTES = 10_000_000  # about what the learner's copies take once they were run
 JOB_SECONDS = 600  # for one job: about 10 on an idle machine, and a busy one is not broken
 LEARNERS_FOLDER = ROOT / "work"
 INSTALL = "Install the packages: python -m pip install -r requirements.txt"
-MEMORY_ADVICE = "Free some memory, or raise its limit: the course needs 2 GB, and runs well with 4."
+MEMORY_ADVICE = "Free some memory, or raise its limit: the course needs 2.4 GB, and runs well with 4."
 HOME_REMEDY = "set HOME (or JUPYTER_CONFIG_DIR, JUPYTER_DATA_DIR, JUPYTER_RUNTIME_DIR) to a folder of your own"
 GOOD, LOW, BAD = "✔", "!", "✘"
 PLAIN_MARKS = {GOOD: "ok", LOW: "! ", BAD: "NO"}  # for a console that has neither ✔ nor ✘
@@ -121,9 +121,9 @@ def _check_machine():
         return
     found = f"{available / 1e9:.1f} GB available of {limit / 1e9:.1f} GB{whose}"
     if _too_little(available, limit):
-        yield BAD, "memory", f"{found}: too little, a chapter takes up to 2 GB", MEMORY_ADVICE
+        yield BAD, "memory", f"{found}: too little, a chapter takes up to 2.4 GB", MEMORY_ADVICE
     elif available < LOW_MEMORY:
-        yield LOW, "memory", f"{found}: a chapter takes up to 2 GB; close other programs", ""
+        yield LOW, "memory", f"{found}: a chapter takes up to 2.4 GB; close other programs", ""
     else:
         yield GOOD, "memory", found, ""
 

@@ -112,7 +112,7 @@ def plot_lines(lines, title, x_label, y_label, *, log_x=False, log_y=False, inte
 
 
 def plot_bars(names, values, title, y_label, *, intervals=None, value_format="{:.3g}"):
-    """Draw one bar per name, horizontal where names are long or many, with its value at its end, or inside.
+    """Draw one bar per name, horizontal where names are long or many, with its value at its end, or beside its name.
 
     Parameters
     ----------
@@ -140,13 +140,12 @@ def plot_bars(names, values, title, y_label, *, intervals=None, value_format="{:
         errors = None if intervals is None else (np.transpose(intervals) - values) * [[-1], [1]]
         style = {"color": COLOURS[0], "ecolor": "black", "capsize": 5, "error_kw": {"linewidth": 1.5}}
         bars = getattr(axes, draw)(places, values, **{along + "err": errors}, **style)
-        label = {"fontsize": _STYLE["font.size"]}
-        if intervals is None:
-            label |= {"padding": padding}
-        else:  # at the end of an interval a number would be read as that end
-            label |= {"label_type": "center", "bbox": {"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none"}}
-        axes.bar_label(bars, written, **label)
         wrapped = [_wrap(name, columns) for name in names]
+        if intervals is None:
+            axes.bar_label(bars, written, fontsize=_STYLE["font.size"], padding=padding)
+        else:  # on the bar a number would hide an end of its interval
+            between = ": " if horizontal else "\n"
+            wrapped = [f"{name}{between}{value}" for name, value in zip(wrapped, written, strict=True)]
         axes.set(**{across + "ticks": places, across + "ticklabels": wrapped, along + "label": y_label})
         axes.grid(visible=False, axis=across)
         axes.margins(**{along: 0.12})

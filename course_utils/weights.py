@@ -6,6 +6,7 @@ The files without which weights are of no use (Whisper's vocabulary, say) stand 
 import hashlib
 import importlib.util
 import io
+import json
 import os
 import threading
 import tomllib
@@ -27,6 +28,7 @@ __all__ = [
     "check_hash",
     "fetch",
     "locate",
+    "read_json",
     "status",
     "verified_bytes",
     "verified_path",
@@ -247,3 +249,14 @@ def ask_within(seconds, ask):
     thread.join(seconds)
     if outcome[0] is not None:
         raise outcome[0]
+
+
+def read_json(file, argument, advice):
+    """Read the object that a JSON file of a model's folder holds, or raise a `WeightsError` that names both."""
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"{argument}: {file} is damaged: {error}. {advice}") from error
+    if not isinstance(values, dict):
+        raise WeightsError(f"{argument}: {file} holds a {type(values).__name__}, expected an object. {advice}")
+    return values

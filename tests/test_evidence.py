@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from course_utils import evidence
-from course_utils.evidence import KINDS, claim, expect_error, finding, load_claims, mean_finding, own_claim, read_box
+from course_utils.evidence import (
+    KINDS,
+    claim,
+    expect_error,
+    finding,
+    load_claims,
+    mean_finding,
+    own_claim,
+    read_box,
+    share_finding,
+)
 
 SANITISER = r" *≈[^\s<|]+ *"  # what the notebook tests mask
 
@@ -389,3 +399,9 @@ def test_a_claim_of_ones_own_needs_its_texts(boxes, statement, findings, named):
 )
 def test_a_verdict_says_what_it_rests_on(boxes, findings, source, basis):
     assert claim("4.1", findings, scope="one network", source=source).basis == basis
+
+
+def test_a_share_is_held_in_percent_with_its_exact_interval():
+    found = share_finding("percent right", 9, 10, ">", 50, "digits", form="{:.1f}", varies=False)
+    assert found.supports is True and found.text == "digits: percent right: 90.0 (55.5 to 99.7), needed > 50.0"
+    assert share_finding("percent right", 6, 10, ">", 50, "digits").supports is None

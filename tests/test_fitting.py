@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from course_utils.fitting import doubling_time, fit_power_law, held_out_miss, mean_interval
+from course_utils.fitting import doubling_time, fit_power_law, held_out_miss, mean_interval, share_interval
 
 SIZES = np.array([60, 120, 250, 500, 1000, 2000])
 
@@ -147,3 +147,16 @@ def test_interval_of_a_mean_is_students():
 def test_interval_of_a_mean_needs_two_numbers(values):
     with pytest.raises(ValueError, match="values: found"):
         mean_interval(values)
+
+
+def test_interval_of_a_share_is_exact():
+    assert share_interval(0, 10) == pytest.approx((0, 1 - 0.025**0.1))
+    assert share_interval(np.int64(10), np.int64(10)) == pytest.approx((0.025**0.1, 1))
+    low, high = share_interval(3, 10)
+    assert scipy.stats.binom.sf(2, 10, low) == pytest.approx(0.025) == scipy.stats.binom.cdf(3, 10, high)
+
+
+@pytest.mark.parametrize(("count", "of", "name"), [(1, 0, "of"), (1, 2.5, "of"), (3, 2, "count"), (-1, 2, "count")])
+def test_interval_of_a_share_needs_whole_numbers(count, of, name):
+    with pytest.raises(ValueError, match=f"^{name}: found"):
+        share_interval(count, of)

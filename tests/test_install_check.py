@@ -219,7 +219,7 @@ def test_the_tightest_limit_of_memory_decides_and_nothing_heavy_is_tried(install
     output = capsys.readouterr().out
     assert "✘ memory" in output and "0.5 GB available of 0.6 GB, the limit of this container" in output
     assert "too little" in output and "a quick job" not in output
-    assert "needs 2 GB" in output.split("Not ready.")[1]
+    assert "needs 2.4 GB" in output.split("Not ready.")[1]
 
 
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="prlimit (util-linux) is not installed")

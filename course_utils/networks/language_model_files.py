@@ -5,7 +5,6 @@ refused with its name, since a model that is read wrongly still writes. A file i
 holds, before anything of that size is made.
 """
 
-import json
 import math
 import mmap
 import struct
@@ -16,7 +15,7 @@ from course_utils.checks import check_count, is_number
 from course_utils.networks.chat_tokenizer import CUTS, ChatTokenizer, build_pairs
 from course_utils.networks.language_model import Config, LanguageModel, Layer
 from course_utils.runtime import load_torch, load_transformers
-from course_utils.weights import WeightsError
+from course_utils.weights import WeightsError, read_json
 
 __all__ = ["NAMES", "read_folder", "read_gguf", "to_transformers"]
 
@@ -265,13 +264,7 @@ def _read_tokenizer(folder):
 def _read_json(file):
     if not file.is_file():
         raise WeightsError(f"path: there is no file {file}. Give a folder as `save_pretrained` writes it.")
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise WeightsError(f"path: {file} is damaged: {error}. Get a new copy.") from error
-    if not isinstance(values, dict):
-        raise WeightsError(f"path: {file} holds a {type(values).__name__}, expected an object. Get a new copy.")
-    return values
+    return read_json(file, "path", "Get a new copy.")
 
 
 def _check_family(file, family):

@@ -5,14 +5,13 @@ tensors are compared first, so that a file that does not fit ends in one sentenc
 """
 
 import dataclasses
-import json
 import numbers
 import reprlib
 
 import numpy as np
 
 from course_utils.checks import check_path
-from course_utils.weights import WeightsError
+from course_utils.weights import WeightsError, read_json
 
 __all__ = ["T5Config", "read_t5_folder"]
 
@@ -152,13 +151,7 @@ def read_t5_folder(folder):
 def _read_json(file):
     if not file.is_file():
         raise FileNotFoundError(f"folder: found no file {file.name} in {str(file.parent)!r}. {REPLACE}")
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise WeightsError(f"folder: {file} is damaged: {error}. {REPLACE}") from error
-    if not isinstance(values, dict):
-        raise WeightsError(f"folder: {file} holds a {type(values).__name__}, expected an object. {REPLACE}")
-    return values
+    return read_json(file, "folder", REPLACE)
 
 
 def _tensors(config):
