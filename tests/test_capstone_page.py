@@ -51,7 +51,7 @@ def test_the_sample_report_holds_what_the_example_computes(computed):
     assert computed["chrf"]["clean"].mean() == pytest.approx(float(clean), abs=2)
     assert len(english) == int(of) and abs(computed["broken"] - int(count)) <= 2
     rate, low, high = map(float, re.search(r"half: ([\d.]+) in 100 \(([\d.]+) to ([\d.]+)\)", REPORT).groups())
-    ends = computed["binomtest"](int(count), int(of)).proportion_ci()
+    ends = computed["share_interval"](int(count), int(of))
     assert [rate, low, high] == pytest.approx([100 * value for value in (int(count) / int(of), *ends)], abs=0.06)
 
 
