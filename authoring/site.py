@@ -11,26 +11,25 @@ import sys
 from collections import defaultdict
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
+import nbformat
+
+from authoring.answering import ledger_html, questions_html, thumbnail
 from authoring.building import copy_file, package_folder, rebuild, write_text
+from authoring.pages import cut, heading_anchor, relink
 from authoring.store import LITTLE_MEMORY, UNCOMPARED_OUTPUTS
-from course_utils.evidence import KINDS
+from course_utils.evidence import KINDS, read_box
 from course_utils.ledger import read_ledger
-from course_utils.notebooks import NOTEBOOKS, ROOT, NotebookError, list_notebooks, read_notebook
-from course_utils.self_test import load_glossary
+from course_utils.notebooks import NOTEBOOKS, ROOT, NotebookError, list_notebooks, naming_file, read_notebook
+from course_utils.self_test import load_glossary, load_questions
 
 __all__ = ["build", "collect_references", "heading_anchor", "level_headings", "pictures", "stage"]
 
 SETTINGS = ROOT / "docs" / "site"
 GUIDES = ("setup.md", "ask.md", "project.md", "capstone.md", "instructor_guide.md", "instructor_notes.md")
-UNNUMBERED = ("claims settled in this chapter", "key points", "references")  # not inside a chapter's last part
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^(```|~~~)")
-
-
-def heading_anchor(heading):
-    """Return the anchor of a heading, the same that JupyterLab gives it: spaces become hyphens."""
-    return heading.replace(" ", "-")
 
 
 def pictures(cell):
@@ -44,31 +43,26 @@ def pictures(cell):
 
 
 def level_headings(sources):
-    """Return the chapter's Markdown cells with one title, and with each section one level below its part.
+    """Return the Markdown cells of a page with one title and no jump from a heading to one two levels below.
 
     Parameters
     ----------
     sources : list of str
-        Markdown of the cells, in order. The first begins with the title, `# …`; later ones may begin parts with `# …`.
+        Markdown of the cells, in order. The first heading is the title.
 
     Returns
     -------
     list of str
     """
-    in_part, above, levelled = False, 0, []
+    above, levelled = 0, []
     for source in sources:
         lines, fenced = [], False
         for line in source.split("\n"):
             fenced ^= bool(_FENCE.match(line))
             heading = None if fenced else re.match(r"(#+) (.+)", line)
             if heading:
-                level, text = len(heading[1]), heading[2]
-                if level == 1 and above:
-                    in_part = True
-                elif text.strip().lower() in UNNUMBERED:
-                    in_part = False
-                above = min(level + in_part, above + 1)
-                line = "#" * above + " " + text
+                above = min(max(len(heading[1]), 1 + bool(above)), above + 1)
+                line = "#" * above + " " + heading[2]
             lines.append(line)
         levelled.append("\n".join(lines))
     return levelled
@@ -120,29 +114,77 @@ def stage(destination):
         raise FileExistsError(f"destination: {destination} is not empty. Name a folder that is, or a new one.")
     for name in ("conf.py", "index.md"):
         copy_file(SETTINGS / name, destination / name)
-    copy_file(SETTINGS / "course.css", destination / "_static" / "course.css")
-    for path in list_notebooks():
-        _stage_notebook(path, destination)
+    for name in ("course.css", "course.js"):
+        copy_file(SETTINGS / name, destination / "_static" / name)
+    notebooks = {path: read_notebook(path) for path in list_notebooks()}
+    pages = {path.stem: cut(path.stem, book.cells) for path, book in notebooks.items() if path.parent == NOTEBOOKS}
+    for path, notebook in notebooks.items():
+        if path.parent == NOTEBOOKS:
+            _stage_chapter(path, notebook, pages, destination)
+        else:
+            _stage_page(path, notebook, destination, pages)
     for name in GUIDES:
         text = (ROOT / "docs" / name).read_text(encoding="utf-8")
         _copy_linked(text, ROOT / "docs" / name, destination)
-        write_text(destination / "docs" / name, text)
+        write_text(destination / "docs" / name, relink(text, None, pages))
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     write_text(destination / "chapters.txt", re.search(r"^## Chapters\n+(.+?)\n## ", readme, re.M | re.S)[1])
-    write_text(destination / "ledger.md", _ledger_page())
-    write_text(destination / "glossary.md", _glossary_page())
-    write_text(destination / "references.md", _references_page())
+    made = {
+        "ledger": _ledger_page(pages, destination / "_static" / "ledger"),
+        "self_test": _self_test_page(pages),
+        "glossary": _glossary_page(),
+        "references": _references_page(),
+    }
+    for name, text in made.items():
+        write_text(destination / f"{name}.md", relink(text, None, pages))
 
 
-def _stage_notebook(path, destination):
-    import nbformat
+def _stage_chapter(path, notebook, pages, destination):
+    """Write a chapter's pages, and the notebook itself for whoever wants to have it."""
+    copy_file(path, destination / "_static" / "notebooks" / path.name)
+    opening, *others = pages[path.stem]
+    for page in (opening, *others):
+        cells = [_asked(cell, path.stem, pages) for cell in page.cells if "check_answers(my_answers" not in cell.source]
+        part = nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata)
+        if page.name.endswith("-end"):
+            part.cells.insert(0, nbformat.v4.new_markdown_cell(f"# Chapter {int(path.stem[:2])}: what stays"))
+        if page is opening:
+            part.cells.append(nbformat.v4.new_markdown_cell(_contents(path.name, others)))
+        _stage_page(path.with_stem(page.name), part, destination, pages, path.stem)
 
-    notebook = read_notebook(path)
+
+def _asked(cell, stem, pages):
+    """Return a cell; in place of one that asks a chapter's questions, the questions."""
+    if not cell.source.rstrip().endswith(f"show_chapter_questions({int(stem[:2])})"):
+        return cell
+    chapter = int(stem[:2])
+    return nbformat.v4.new_markdown_cell(questions_html(stem, load_questions(chapter), partial(_taught, pages, "")))
+
+
+def _taught(pages, folder, question):
+    """Return the address of the section that a question is about, from a page in a folder."""
+    (stem,) = (stem for stem in pages if stem.startswith(f"0{question.chapter}"))
+    for page in pages[stem]:
+        for anchor in page.anchors:
+            if anchor.startswith(f"{question.section}-"):
+                return f"{folder}{page.name}.html#{quote(anchor)}"
+    return f"{folder}{stem}.html"
+
+
+def _contents(name, pages):
+    lines = ["```{toctree}", ":titlesonly:", "", *(page.name for page in pages), "```"]
+    return "\n".join([f'<a href="../_static/notebooks/{name}" download>Download this chapter\'s notebook</a>', "", *lines])
+
+
+def _stage_page(path, notebook, destination, pages, chapter=None):
     prose = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
     for cell, source in zip(prose, level_headings([cell.source for cell in prose]), strict=True):
-        cell.source = source
-        _copy_linked(source, path, destination)
+        cell.source = relink(source, chapter, pages)
+        _copy_linked(cell.source, path, destination)
     for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            for mime in {"text/markdown", "text/html"} & output.get("data", {}).keys():
+                output.data[mime] = relink(output.data[mime], chapter, pages)
         texts = [text for _, _, text in pictures(cell)]
         if texts:  # MyST-NB reads the cell's, for all its pictures
             cell.metadata["mystnb"] = {"image": {"alt": " · ".join(texts)}}
@@ -163,30 +205,46 @@ def _copy_linked(text, path, destination):
         copy_file(linked, destination / linked.relative_to(ROOT))
 
 
-def _ledger_page():
+def _ledger_page(pages, folder):
     entries = read_ledger()
     counts = defaultdict(int)
     for entry in entries:
         counts[KINDS[entry.settled.kind][0]] += 1
-    lines = [
-        "# The ledger: what became of each claim?",
-        "",
+    intro = (
         f"{len(entries)} claims of the document, each settled once, in a cell that ran: "
         + ", ".join(f"{count} *{verdict}*" for verdict, count in counts.items())
-        + ". A number with ≈ was computed on the machine that made these pages.",
-    ]
-    for entry in entries:
-        settled = entry.settled
-        lines += [
-            "",
-            f"## {settled.id} {settled.statement.rstrip('.')}",
-            "",
-            f"**{settled.verdict}**",
-            "",
-        ]
-        lines += [f"- {label}: {_plain(text)}" for label, text in settled.rows]
-        lines.append(f"- [Where it was settled](notebooks/{entry.link}): chapter {int(entry.notebook[:2])}")
-    return "\n".join(lines) + "\n"
+        + ". A number with ≈ was computed on the machine that made these pages. ✔ speaks for a claim, ✘ against it."
+    )
+    table = ledger_html(entries, _last_pictures(pages, folder))
+    return f"# The ledger: what became of each claim?\n\n{intro}\n\n{table}\n"
+
+
+def _last_pictures(pages, folder):
+    """Write for each claim the last picture before its box, made small; return {id: (address, alternative text)}."""
+    found = {}
+    for page in (page for chapter in pages.values() for page in chapter):
+        last = None
+        for cell in page.cells:
+            for _, content, text in pictures(cell):
+                last = content, text
+            for output in cell.get("outputs", []):
+                settled = read_box(output.get("data", {}).get("text/plain", ""))
+                if settled and last:
+                    with naming_file(folder):
+                        folder.mkdir(parents=True, exist_ok=True)
+                        (folder / f"{settled.id}.png").write_bytes(thumbnail(last[0]))
+                    found[settled.id] = f"_static/ledger/{settled.id}.png", last[1]
+    return found
+
+
+def _self_test_page(pages):
+    questions = load_questions()
+    intro = (
+        f"{len(questions)} questions, one at a time, in the order of the chapters. A wrong answer gets its reason. "
+        "What you answer stays in this browser."
+    )
+    asked = questions_html("all", questions, partial(_taught, pages, "notebooks/"))
+    return f"# Self-test\n\n{intro}\n\n{asked}\n"
 
 
 def _plain(text):

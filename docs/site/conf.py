@@ -5,7 +5,7 @@ author = "the authors of Large models, measured"
 copyright = "the authors; text CC BY 4.0, code MIT"
 language = "en"
 
-extensions = ["myst_nb", "sphinx.ext.mathjax", "sphinx-mathjax-offline"]
+extensions = ["myst_nb", "sphinx.ext.mathjax", "sphinx-mathjax-offline", "sphinx_copybutton"]
 suppress_warnings = ["mystnb.unknown_mime_type"]  # widgets: their text stands in the stored output
 
 # The pages show what the notebooks store: nothing is executed.
@@ -22,6 +22,7 @@ html_theme = "sphinx_book_theme"
 html_title = project
 html_static_path = ["_static"]
 html_css_files = ["course.css"]
+html_js_files = ["course.js"]
 html_show_sourcelink = False
 html_copy_source = False
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system asks

@@ -1,0 +1,108 @@
+"""Write what on the site answers its reader, as HTML that reads well without scripts too: questions, and the ledger.
+
+docs/site/course.js shows one question at a time and filters the ledger; without it all questions stand there with their
+answers folded, and the whole ledger.
+"""
+
+import base64
+import html
+import io
+import re
+
+from course_utils.evidence import KINDS
+
+__all__ = ["ledger_html", "questions_html", "thumbnail"]
+
+MARKS = {"Speaks for it": "✔", "Speaks against it": "✘", "Undecided": "?"}
+THUMBNAIL = (280, 200)  # pixels, at most
+
+
+def questions_html(name, questions, taught):
+    """Return questions, for the script one at a time.
+
+    Parameters
+    ----------
+    name : str
+        Under which the browser keeps the answers.
+    questions : iterable of Question
+    taught : callable
+        Gives the address of the section that teaches a question's matter.
+    """
+    lines = [f'<div class="quiz" data-name="{html.escape(name)}">']
+    for number, question in enumerate(questions, start=1):
+        where = f"chapter {question.chapter}, section {question.section}"
+        lines += [
+            f'<section class="question" data-right="{question.right}">',
+            f"<p><b>{number}.</b> {_inline(question.text)}</p>",
+            "<ol type='a'>",
+            *(
+                f'<li data-letter="{letter}" data-why="{html.escape(question.reasons[letter])}">{_inline(option)}</li>'
+                for letter, option in question.options.items()
+            ),
+            "</ol>",
+            f"<details><summary>Answer</summary><p>{question.right}) {_inline(question.reasons[question.right])}</p>"
+            f'<p><a href="{taught(question)}">Taught in {where}</a></p></details>',
+            "</section>",
+        ]
+    return "\n".join([*lines, "</div>"])
+
+
+def ledger_html(entries, pictures):
+    """Return the ledger as a table with a row a claim, which the script filters by verdict.
+
+    Parameters
+    ----------
+    entries : list of Entry
+    pictures : dict
+        Id of a claim to the address of a small picture and its alternative text, where there is one.
+    """
+    counts = {kind: sum(entry.settled.kind == kind for entry in entries) for kind in KINDS}
+    chips = [
+        f'<button type="button" data-kind="{kind}" aria-pressed="false" style="--verdict: {colour}">{symbol} {text} '
+        f"({counts[kind]})</button>"
+        for kind, (text, symbol, colour) in KINDS.items()
+        if counts[kind]
+    ]
+    head = "".join(f"<th scope='col'>{name}</th>" for name in ("claim", "what became of it", "what it rests on"))
+    lines = [
+        f'<div class="ledger-filter" role="group" aria-label="Show one verdict alone" hidden>{" ".join(chips)}</div>',
+        f'<div class="ledger"><table><thead><tr>{head}</tr></thead><tbody>',
+    ]
+    for entry in entries:
+        settled = entry.settled
+        _, symbol, colour = KINDS[settled.kind]
+        picture = ""
+        if settled.id in pictures:
+            address, text = pictures[settled.id]
+            picture = f'<img src="{address}" alt="{html.escape(text)}" loading="lazy">'
+        rows = "".join(f"<li>{MARKS.get(label, label + ':')} {html.escape(text)}</li>" for label, text in settled.rows)
+        marks = [MARKS[label] for label, _ in settled.findings]
+        tally = " · ".join(f"{marks.count(mark)} {mark}" for mark in MARKS.values() if mark in marks) or "sources only"
+        link = f"notebooks/{entry.link}".replace(".ipynb", ".html")
+        lines.append(
+            f'<tr data-kind="{settled.kind}" id="claim-{settled.id}"><td><b>{settled.id}</b> '
+            f"{html.escape(settled.statement)}</td>"
+            f'<td><span class="verdict" style="--verdict: {colour}">{symbol} {html.escape(settled.verdict)}</span>'
+            f"{picture}</td>"
+            f"<td><details><summary>{tally}</summary><ul>{rows}</ul></details>"
+            f'<a href="{link}">Where it was settled: chapter {int(entry.notebook[:2])}</a></td></tr>'
+        )
+    return "\n".join([*lines, "</tbody></table></div>"])
+
+
+def thumbnail(content):
+    """Return a picture (base64) made small, as the bytes of a PNG file on white."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(base64.b64decode(content))) as picture:
+        rgba = picture.convert("RGBA")
+    rgba.thumbnail(THUMBNAIL)
+    flat = Image.new("RGB", rgba.size, "white")
+    flat.paste(rgba, mask=rgba.getchannel("A"))
+    flat.quantize(64).save(written := io.BytesIO(), "PNG", optimize=True)
+    return written.getvalue()
+
+
+def _inline(text):
+    """Return a question's text as HTML: code stands between backticks."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))

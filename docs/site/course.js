@@ -1,0 +1,164 @@
+// What on the site answers its reader. Every page can be read without it.
+
+const kept = {
+  read(name) { try { return JSON.parse(localStorage.getItem("course " + name)); } catch { return null; } },
+  write(name, value) { try { localStorage.setItem("course " + name, JSON.stringify(value)); } catch { /* private mode */ } },
+};
+
+function element(tag, text = "", attributes = {}) {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}
+
+// Questions: one at a time, a reason for each answer, a score that the browser keeps.
+
+function startQuiz(quiz) {
+  const questions = [...quiz.querySelectorAll(".question")];
+  const name = "quiz " + quiz.dataset.name;
+  let answers = kept.read(name) || {};
+  const score = element("p", "", { class: "score", role: "status" });
+  const again = element("button", "Start again", { type: "button" });
+  quiz.append(score, again);
+  quiz.classList.add("live");
+
+  function show(number) {
+    questions.forEach((question, i) => { question.hidden = i !== number; });
+    const right = questions.filter((question, i) => answers[i] === question.dataset.right).length;
+    const given = Object.keys(answers).length;
+    score.textContent = number < questions.length
+      ? `Question ${number + 1} of ${questions.length} · ${right} of ${given} right so far`
+      : `Done: ${right} of ${questions.length} right.`;
+    again.hidden = given === 0;
+  }
+
+  questions.forEach((question, number) => {
+    const answer = question.querySelector("details");
+    const reply = element("div", "", { class: "reply", role: "status" });
+    const next = element("button", number + 1 < questions.length ? "Next question" : "Your score", { type: "button" });
+    next.hidden = true;
+    answer.hidden = true;
+    next.addEventListener("click", () => {
+      show(number + 1);
+      questions[number + 1]?.querySelector("button").focus();
+    });
+    const buttons = [...question.querySelectorAll("li")].map((option) => {
+      const button = element("button", "", { type: "button", class: "option" });
+      button.append(...option.childNodes);
+      option.append(button);
+      button.addEventListener("click", () => {
+        const right = option.dataset.letter === question.dataset.right;
+        if (!(number in answers)) {
+          answers[number] = option.dataset.letter;
+          kept.write(name, answers);
+        }
+        option.classList.add(right ? "right" : "wrong");
+        reply.replaceChildren(element("p", (right ? "✔ " : "✘ ") + option.dataset.why));
+        next.hidden = !right;
+        if (right) {
+          reply.append(answer.querySelector("a").cloneNode(true));
+          buttons.forEach((other) => { other.disabled = true; });
+          next.focus();
+        }
+      });
+      return button;
+    });
+    question.append(reply, next);
+  });
+  again.addEventListener("click", () => {
+    kept.write(name, null);
+    location.reload();
+  });
+  const open = questions.findIndex((_, number) => !(number in answers));
+  show(open < 0 ? questions.length : open);
+}
+
+// The ledger: one verdict alone.
+
+function startLedger(filter) {
+  const rows = [...document.querySelectorAll(".ledger tbody tr")];
+  const buttons = [...filter.querySelectorAll("button")];
+  filter.hidden = false;
+  for (const button of buttons) {
+    button.addEventListener("click", () => {
+      const wanted = button.getAttribute("aria-pressed") === "true" ? null : button.dataset.kind;
+      buttons.forEach((other) => other.setAttribute("aria-pressed", String(other.dataset.kind === wanted)));
+      rows.forEach((row) => { row.hidden = wanted !== null && row.dataset.kind !== wanted; });
+    });
+  }
+}
+
+// Predictions: the result stays folded until a guess is made, or asked for.
+
+function startPredictions() {
+  const cells = [...document.querySelectorAll("div.cell")];
+  const code = cells.map((cell) => cell.querySelector(".cell_input")?.textContent || "");
+  cells.forEach((cell, first) => {
+    const name = code[first].match(/\bpredict\(\s*"([^"]+)"/)?.[1];
+    const last = name ? code.findIndex((text, i) => i > first && text.includes(`outcome("${name}"`)) : -1;
+    if (last > first) ask(name, cell, cells.slice(first + 1, last + 1));
+  });
+}
+
+function ask(name, cell, after) {
+  const key = `guess ${location.pathname.split("/").pop()} ${name}`;
+  const printed = cell.querySelector(".cell_output")?.textContent || "";
+  const choices = [...printed.matchAll(/'([^']+)'/g)].map((found) => found[1]);
+  const outputs = after.map((one) => one.querySelector(".cell_output")).filter(Boolean);
+  const form = element("form", "", { class: "guess" });
+  const said = element("p", "", { role: "status" });
+
+  function open(guess) {
+    outputs.forEach((output) => output.classList.remove("held"));
+    form.querySelectorAll("input, button").forEach((part) => { part.disabled = true; });
+    if (guess) {
+      kept.write(key, guess);
+      said.textContent = `Your guess: ${guess.join(" to ")}. ${verdict(guess)}`;
+    }
+  }
+
+  function verdict(guess) {
+    const found = outputs.at(-1)?.textContent.match(new RegExp(`${name.replace(/\W/g, "\\$&")}: (.+?)\\. No guess`));
+    if (!found) return "";
+    if (guess.length === 1) return found[1] === guess[0] ? "It was right." : `It was ${found[1]}.`;
+    const value = Number(found[1].replace(/,/g, "").match(/-?[\d.]+(e[+-]?\d+)?/i)?.[0]);
+    const inside = Number(guess[0]) <= value && value <= Number(guess[1]);
+    return `${found[1]}: ${inside ? "in your range." : "outside your range."}`;
+  }
+
+  if (choices.length > 1) {
+    for (const choice of choices) {
+      const button = element("button", choice, { type: "button" });
+      button.addEventListener("click", () => open([choice]));
+      form.append(button);
+    }
+  } else {
+    const [low, high] = ["from", "to"].map((text) => {
+      const label = element("label", `${text} `);
+      const input = element("input", "", { type: "number", step: "any", required: "" });
+      label.append(input);
+      form.append(label);
+      return input;
+    });
+    form.append(element("button", "Guess", { type: "submit" }));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (Number(low.value) <= Number(high.value)) open([low.value, high.value]);
+      else said.textContent = "Write the smaller number first.";
+    });
+  }
+  const show = element("button", "Show the result", { type: "button", class: "plain" });
+  show.addEventListener("click", () => open());
+  form.append(show);
+  cell.append(form, said);
+  const before = kept.read(key);
+  if (before) open(before);
+  else outputs.forEach((output) => output.classList.add("held"));
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll(".quiz").forEach(startQuiz);
+  document.querySelectorAll(".ledger-filter").forEach(startLedger);
+  startPredictions();
+});
