@@ -11,10 +11,9 @@ import re
 
 from course_utils.evidence import KINDS
 
-__all__ = ["ledger_html", "questions_html", "thumbnail"]
+__all__ = ["bet_html", "ledger_html", "questions_html", "thumbnail"]
 
 MARKS = {"Speaks for it": "✔", "Speaks against it": "✘", "Undecided": "?"}
-THUMBNAIL = (280, 200)  # pixels, at most
 
 
 def questions_html(name, questions, taught):
@@ -90,13 +89,32 @@ def ledger_html(entries, pictures):
     return "\n".join([*lines, "</tbody></table></div>"])
 
 
-def thumbnail(content):
-    """Return a picture (base64) made small, as the bytes of a PNG file on white."""
+def bet_html(entry):
+    """Return a claim to bet on: its verdict and where it was settled are folded, and the script asks first."""
+    settled, link = entry.settled, f"notebooks/{entry.link}".replace(".ipynb", ".html")
+    options = " ".join(
+        f'<button type="button" data-kind="{kind}">{text}</button>'
+        for kind, (text, _, _) in KINDS.items()
+        if kind in ("holds", "divided", "fails")
+    )
+    _, symbol, colour = KINDS[settled.kind]
+    rows = "".join(f"<li>{MARKS.get(label, label + ':')} {html.escape(text)}</li>" for label, text in settled.rows)
+    return (
+        f'<div class="bet" data-kind="{settled.kind}"><p>The document says: <b>{html.escape(settled.statement)}</b> '
+        f'What do you bet?</p><div class="options" hidden>{options}</div><details><summary>What became of it</summary>'
+        f'<p class="reply" role="status"></p><p><span class="verdict" style="--verdict: {colour}">{symbol} '
+        f'{html.escape(settled.verdict)}</span></p><ul>{rows}</ul><p><a href="{link}">Where it was settled</a> · '
+        '<a href="ledger.html">the other claims</a></p></details></div>'
+    )
+
+
+def thumbnail(content, size=(280, 200)):
+    """Return a picture (base64) made at most `size` pixels large, as the bytes of a PNG file on white."""
     from PIL import Image
 
     with Image.open(io.BytesIO(base64.b64decode(content))) as picture:
         rgba = picture.convert("RGBA")
-    rgba.thumbnail(THUMBNAIL)
+    rgba.thumbnail(size)
     flat = Image.new("RGB", rgba.size, "white")
     flat.paste(rgba, mask=rgba.getchannel("A"))
     flat.quantize(64).save(written := io.BytesIO(), "PNG", optimize=True)

@@ -1,4 +1,4 @@
-"""Cut a chapter's notebook into the pages of the site: its opening, its parts, its end; and lead links to the right one."""
+"""Cut a chapter's notebook into the pages of the site (opening, parts, end), and lead links to the right one."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ __all__ = ["Page", "cut", "heading_anchor", "relink"]
 
 _HEADING = re.compile(r"^(#{1,4}) (.+)$", re.MULTILINE)
 _FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
-_LINK = re.compile(r"(\]\(|href=\")((?:[\w./-]*/)?)(0\d_\w+)?(\.ipynb)?#((?:[^()\s\"]|\([^()\s\"]*\))+)")
+_LINK = re.compile(r"(\]\(|href=\")((?:[\w./-]*/)?)(0\d_\w+)?(\.ipynb|\.html)?#((?:[^()\s\"]|\([^()\s\"]*\))+)")
 
 
 @dataclass
@@ -64,12 +64,12 @@ def relink(text, here, pages):
     """
 
     def led(link):
-        start, folder, stem, _, anchor = link.groups()
+        start, folder, stem, ending, anchor = link.groups()
         if "solutions/" in folder or not (stem or here) or (stem and stem not in pages):
             return link[0]
         for page in pages[stem or here]:
             if unquote(anchor) in page.anchors:
-                return f"{start}{folder}{page.name}.ipynb#{anchor}"
+                return f"{start}{folder}{page.name}{ending or '.ipynb'}#{anchor}"
         return link[0]
 
     return _LINK.sub(led, text)

@@ -5,6 +5,8 @@
 Nothing is executed, and the pages ask no other host for anything: equations, search and fonts are in the folder.
 """
 
+import html
+import json
 import re
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from urllib.parse import quote
 
 import nbformat
 
-from authoring.answering import ledger_html, questions_html, thumbnail
+from authoring.answering import bet_html, ledger_html, questions_html, thumbnail
 from authoring.building import copy_file, package_folder, rebuild, write_text
 from authoring.pages import cut, heading_anchor, relink
 from authoring.store import LITTLE_MEMORY, UNCOMPARED_OUTPUTS
@@ -23,12 +25,15 @@ from course_utils.evidence import KINDS, read_box
 from course_utils.ledger import read_ledger
 from course_utils.notebooks import NOTEBOOKS, ROOT, NotebookError, list_notebooks, naming_file, read_notebook
 from course_utils.self_test import load_glossary, load_questions
+from course_utils.tables import load_model_sizes
 
 __all__ = ["build", "collect_references", "heading_anchor", "level_headings", "pictures", "stage"]
 
 SETTINGS = ROOT / "docs" / "site"
 GUIDES = ("setup.md", "ask.md", "project.md", "capstone.md", "instructor_guide.md", "instructor_notes.md")
+PICTURE, BET = "Inventions:", "5.4b"  # of the first page: a figure by its alternative text, a claim by its number
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
+_ICON = re.compile(r'"?([a-z0-9-]+)"?:\[\d+,\d+,\[[^\]]*\],"[0-9a-f]+",(?:"[^"]*"|\["[^"]*","[^"]*"\])\],?')
 _FENCE = re.compile(r"^(```|~~~)")
 
 
@@ -112,10 +117,10 @@ def stage(destination):
     destination = Path(destination)
     if destination.exists() and any(destination.iterdir()):
         raise FileExistsError(f"destination: {destination} is not empty. Name a folder that is, or a new one.")
-    for name in ("conf.py", "index.md"):
-        copy_file(SETTINGS / name, destination / name)
-    for name in ("course.css", "course.js"):
+    copy_file(SETTINGS / "conf.py", destination / "conf.py")
+    for name in ("course.css", "course.js", "scorer.js", "try.js"):
         copy_file(SETTINGS / name, destination / "_static" / name)
+    write_text(destination / "_static" / "try_data.js", f"const data = {_try_data()};\n")
     notebooks = {path: read_notebook(path) for path in list_notebooks()}
     pages = {path.stem: cut(path.stem, book.cells) for path, book in notebooks.items() if path.parent == NOTEBOOKS}
     for path, notebook in notebooks.items():
@@ -130,6 +135,8 @@ def stage(destination):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     write_text(destination / "chapters.txt", re.search(r"^## Chapters\n+(.+?)\n## ", readme, re.M | re.S)[1])
     made = {
+        "index": _landing(pages, destination),
+        "try": (SETTINGS / "try.md").read_text(encoding="utf-8"),
         "ledger": _ledger_page(pages, destination / "_static" / "ledger"),
         "self_test": _self_test_page(pages),
         "glossary": _glossary_page(),
@@ -139,12 +146,42 @@ def stage(destination):
         write_text(destination / f"{name}.md", relink(text, None, pages))
 
 
+def _landing(pages, destination):
+    """Return the first page, with a picture of the course and the claim to bet on put into their places."""
+    (content, text) = next(
+        (content, text)
+        for chapter in pages.values()
+        for page in chapter
+        for cell in page.cells
+        for mime, content, text in pictures(cell)
+        if text.startswith(PICTURE)
+    )
+    with naming_file(destination):
+        (destination / "_static" / "landing.png").write_bytes(thumbnail(content, (900, 600)))
+    (entry,) = (entry for entry in read_ledger() if entry.settled.id == BET)
+    page = (SETTINGS / "index.md").read_text(encoding="utf-8")
+    picture = f'<img class="landing" src="_static/landing.png" alt="{html.escape(text)}">'
+    return page.replace("<!-- picture -->", picture).replace("<!-- bet -->", bet_html(entry))
+
+
+def _try_data():
+    """Return what the page `try` computes with, as JSON: next words, and the sizes of models."""
+    columns = ["parameters", "active_parameters", "cache_bytes", "layers", "window", "window_layers", "context"]
+    words = json.loads((SETTINGS / "next_words.json").read_text(encoding="utf-8"))
+    models = load_model_sizes()[columns].to_dict("index")
+    return json.dumps({"words": words, "models": models}, ensure_ascii=False)
+
+
 def _stage_chapter(path, notebook, pages, destination):
     """Write a chapter's pages, and the notebook itself for whoever wants to have it."""
     copy_file(path, destination / "_static" / "notebooks" / path.name)
     opening, *others = pages[path.stem]
     for page in (opening, *others):
-        cells = [_asked(cell, path.stem, pages) for cell in page.cells if "check_answers(my_answers" not in cell.source]
+        cells = [
+            _asked(cell, path.stem, pages)
+            for cell in page.cells
+            if "check_answers(my_answers, chapter=" not in cell.source
+        ]
         part = nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata)
         if page.name.endswith("-end"):
             part.cells.insert(0, nbformat.v4.new_markdown_cell(f"# Chapter {int(path.stem[:2])}: what stays"))
@@ -173,7 +210,9 @@ def _taught(pages, folder, question):
 
 def _contents(name, pages):
     lines = ["```{toctree}", ":titlesonly:", "", *(page.name for page in pages), "```"]
-    return "\n".join([f'<a href="../_static/notebooks/{name}" download>Download this chapter\'s notebook</a>', "", *lines])
+    return "\n".join(
+        [f'<a href="../_static/notebooks/{name}" download>Download this chapter\'s notebook</a>', "", *lines]
+    )
 
 
 def _stage_page(path, notebook, destination, pages, chapter=None):
@@ -290,3 +329,14 @@ def _run_sphinx(source, destination):
         raise NotebookError(f"the system ended Sphinx. {LITTLE_MEMORY}")
     if status:
         raise NotebookError(f"Sphinx ended with {status}: mend what its messages above name.")
+    _lighten(destination)
+
+
+def _lighten(site):
+    """Leave out of the theme's files what no page uses: the other 2,000 icons, and the maps for its authors."""
+    for path in site.rglob("*.map"):
+        path.unlink()
+    used = {name for page in site.rglob("*.html") for name in re.findall(r"\bfa-([a-z-]+)", page.read_text("utf-8"))}
+    script = site / "_static" / "scripts" / "fontawesome.js"
+    text = script.read_text(encoding="utf-8")
+    write_text(script, _ICON.sub(lambda icon: icon[0] if icon[1] in used else "", text))

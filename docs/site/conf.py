@@ -1,5 +1,7 @@
 """Settings of the course's site; `python -m authoring.site` calls Sphinx with them."""
 
+from pathlib import Path
+
 project = "Large models, measured"
 author = "the authors of Large models, measured"
 copyright = "the authors; text CC BY 4.0, code MIT"
@@ -23,6 +25,7 @@ html_title = project
 html_static_path = ["_static"]
 html_css_files = ["course.css"]
 html_js_files = ["course.js"]
+html_search_scorer = str(Path(__file__).parent / "_static" / "scorer.js")
 html_show_sourcelink = False
 html_copy_source = False
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system asks

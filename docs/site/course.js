@@ -89,6 +89,24 @@ function startLedger(filter) {
   }
 }
 
+// The bet on the first page: the evidence opens when it is made.
+
+function startBet(bet) {
+  const answer = bet.querySelector("details");
+  const options = bet.querySelector(".options");
+  options.hidden = false;
+  answer.hidden = true;
+  for (const button of options.children) {
+    button.addEventListener("click", () => {
+      const won = button.dataset.kind === bet.dataset.kind;
+      answer.hidden = false;
+      answer.open = true;
+      bet.querySelector(".reply").textContent = won ? "You won:" : `You bet on “${button.textContent}”:`;
+      for (const other of options.children) other.disabled = true;
+    });
+  }
+}
+
 // Predictions: the result stays folded until a guess is made, or asked for.
 
 function startPredictions() {
@@ -160,5 +178,6 @@ function ask(name, cell, after) {
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll(".quiz").forEach(startQuiz);
   document.querySelectorAll(".ledger-filter").forEach(startLedger);
+  document.querySelectorAll(".bet").forEach(startBet);
   startPredictions();
 });

@@ -10,7 +10,11 @@ import pytest
 from authoring import building
 from authoring import site as website
 from authoring.__main__ import main
+from authoring.answering import questions_html
+from authoring.pages import cut, relink
+from course_utils.evidence import load_claims
 from course_utils.notebooks import NOTEBOOKS, ROOT, NotebookError, list_notebooks, read_notebook
+from course_utils.self_test import Question
 
 
 @pytest.fixture(scope="module")
@@ -24,35 +28,81 @@ def test_heading_anchor_is_jupyterlabs():
     assert website.heading_anchor("1.8 May you believe it?") == "1.8-May-you-believe-it?"
 
 
-def test_parts_become_sections_of_one_title():
-    sources = ["# 1 · Title", "## Objectives", "# Part 1\n\ntext\n\n## 1.1 A\n\n```python\n# no heading\n```"]
-    sources += ["### Exercise", "# Part 2", "### Deep", "## Key points\n\n## References\n\n- X"]
-    assert website.level_headings(sources) == [
-        "# 1 · Title",
-        "## Objectives",
-        "## Part 1\n\ntext\n\n### 1.1 A\n\n```python\n# no heading\n```",
-        "#### Exercise",
-        "## Part 2",
-        "### Deep",
-        "## Key points\n\n## References\n\n- X",
-    ]
+def test_a_page_has_one_title_and_no_jumps():
+    sources = ["# 1 · Title", "## Objectives\n\n```python\n# no heading\n```", "#### Deep", "# Another"]
+    levelled = ["# 1 · Title", "## Objectives\n\n```python\n# no heading\n```", "### Deep", "## Another"]
+    assert website.level_headings(sources) == levelled
     assert website.level_headings([]) == []
 
 
 @pytest.mark.parametrize("path", list_notebooks(), ids=lambda path: path.relative_to(NOTEBOOKS).as_posix())
-def test_staged_notebook_has_one_title_no_jumps_and_texts_for_its_pictures(staged, path):
-    notebook = nbformat.read(staged / path.relative_to(ROOT), as_version=4)
-    levels = [
-        len(marks)
-        for cell in notebook.cells
-        if cell.cell_type == "markdown"
-        for marks in re.findall(r"^(#+) ", re.sub(r"```.*?```", "", cell.source, flags=re.DOTALL), re.MULTILINE)
+def test_staged_pages_have_one_title_no_jumps_and_texts_for_their_pictures(staged, path):
+    cells = read_notebook(path).cells
+    names = [page.name for page in cut(path.stem, cells)] if path.parent == NOTEBOOKS else [path.stem]
+    for name in names:
+        notebook = nbformat.read(staged / path.relative_to(ROOT).with_stem(name), as_version=4)
+        levels = [
+            len(marks)
+            for cell in notebook.cells
+            if cell.cell_type == "markdown"
+            for marks in re.findall(r"^(#+) ", re.sub(r"```.*?```", "", cell.source, flags=re.DOTALL), re.MULTILINE)
+        ]
+        assert levels.count(1) == 1 and levels[0] == 1
+        assert all(below - above <= 1 for above, below in zip(levels, levels[1:], strict=False))
+        for cell in notebook.cells:
+            if any(mime.startswith("image/") for o in cell.get("outputs", []) for mime in o.get("data", {})):
+                assert len(cell.metadata["mystnb"]["image"]["alt"]) > 12
+
+
+def chapter(*sources):
+    return [nbformat.v4.new_markdown_cell(source) for source in sources]
+
+
+def test_a_chapter_is_cut_at_its_parts_and_its_end():
+    cells = chapter("# 5 · Title", "## Objectives", "# Part 1 · A (5 minutes)", "## 1.1 B", "# Part 1, second half · C")
+    cells += chapter("## What became of claim 5.1?", "# What became of claim 1.5?", "## Key points", "## References")
+    assert [(page.name, len(page.cells)) for page in cut("05_a", cells)] == [
+        ("05_a", 2),
+        ("05_a-part-1", 2),
+        ("05_a-part-1-second-half", 2),
+        ("05_a-end", 3),
     ]
-    assert levels.count(1) == 1 and levels[0] == 1
-    assert all(below - above <= 1 for above, below in zip(levels, levels[1:], strict=False))
-    for cell in notebook.cells:
-        if any(mime.startswith("image/") for o in cell.get("outputs", []) for mime in o.get("data", {})):
-            assert len(cell.metadata["mystnb"]["image"]["alt"]) > 12
+    assert [(page.name, len(page.cells)) for page in cut("05_a", cells[:2])] == [("05_a", 2)]
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("[x](05_a.ipynb#1.1-B)", "[x](05_a-part-1.ipynb#1.1-B)"),
+        ("[x](notebooks/05_a.ipynb#1.2-C?-(5-minutes)) y", "[x](notebooks/05_a-part-2.ipynb#1.2-C?-(5-minutes)) y"),
+        ("[x](#1.1-B)", "[x](05_a-part-1.ipynb#1.1-B)"),
+        ('<a href="../05_a.ipynb#1.1-B">x</a>', '<a href="../05_a-part-1.ipynb#1.1-B">x</a>'),
+        ('<a href="05_a.html#1.1-B">x</a>', '<a href="05_a-part-1.html#1.1-B">x</a>'),
+        ("[x](05_a.ipynb) [x](05_a.ipynb#nowhere)", "[x](05_a.ipynb) [x](05_a.ipynb#nowhere)"),
+        (
+            "[x](solutions/05_a.ipynb#1.1-B) [x](06_b.ipynb#1.1-B)",
+            "[x](solutions/05_a.ipynb#1.1-B) [x](06_b.ipynb#1.1-B)",
+        ),
+    ],
+)
+def test_a_link_leads_to_the_page_that_has_the_place(text, expected):
+    pages = {"05_a": cut("05_a", chapter("# 5", "# Part 1", "## 1.1 B", "# Part 2", "## 1.2 C? (5 minutes)"))}
+    assert relink(text, "05_a", pages) == expected
+
+
+def test_questions_read_without_scripts_and_name_their_reasons():
+    question = Question(1, 3, "3.1", "Is `a < b`?", {"a": "yes", "b": "no"}, "a", {"a": "It is.", "b": 'Not "b".'})
+    shown = questions_html("all", [question], lambda question: "there.html")
+    assert "<code>a &lt; b</code>" in shown and 'data-why="Not &quot;b&quot;."' in shown
+    assert "<details><summary>Answer</summary><p>a) It is.</p>" in shown and "there.html" in shown
+
+
+def test_the_ledger_page_has_a_row_a_claim_with_its_verdict_and_picture(staged):
+    text = (staged / "ledger.md").read_text(encoding="utf-8")
+    for id in load_claims():
+        assert f'id="claim-{id}"' in text
+    shown = re.findall(r'src="(_static/ledger/[^"]+)"', text)
+    assert len(shown) > 25 and all((staged / path).stat().st_size < 30_000 for path in shown)
 
 
 def write_chapter(folder, name, references):
@@ -106,7 +156,7 @@ def test_linked_files_of_the_project_go_with_the_site(tmp_path):
 
 
 def test_pages_are_written_for_the_ledger_the_glossary_and_the_references(staged):
-    for name, words in (("ledger", "Speaks against it"), ("glossary", "perplexity"), ("references", "arXiv")):
+    for name, words in (("ledger", "✘ does not hold"), ("glossary", "perplexity"), ("references", "arXiv")):
         assert words in (staged / f"{name}.md").read_text(encoding="utf-8")
     assert "notebooks/01_background.ipynb" in (staged / "chapters.txt").read_text(encoding="utf-8")
 
