@@ -18,7 +18,7 @@ OFFLINE := HF_HUB_OFFLINE=1 COURSE_PROFILE=offline COURSE_PROGRESS=off TF_CPP_MI
 .DEFAULT_GOAL := help
 .PHONY: lab test test-browser site slides notebooks lint help again
 
-lab: $(CHECKED)  ## Open JupyterLab on chapter 4, in copies of your own in work/ (PORT=…; ARGS=… goes to JupyterLab)
+lab: $(CHECKED)  ## Open JupyterLab on a start page, in copies of your own in work/ (PORT=…; ARGS=… goes to JupyterLab)
 	@$(BIN)/python -m course_utils lab $(if $(PORT),"--port=$(PORT)") $(ARGS)
 
 $(CHECKED): $(STAMP)

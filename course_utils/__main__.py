@@ -2,7 +2,7 @@
 
 python -m course_utils        check packages, memory, disk and weights, and try what the course does
                               (half a minute); exit status 0 means ready
-python -m course_utils lab    open JupyterLab on chapter 4, in copies of your own (folder work/);
+python -m course_utils lab    open JupyterLab on a start page, in copies of your own (folder work/);
                               what follows goes to JupyterLab, such as --no-browser or --port=8889
 python -m course_utils copy [FOLDER]    make or update the copies alone
 python -m course_utils prepare          set up the kernel of this Python environment

@@ -22,6 +22,7 @@ from course_utils.notebooks import (
     shown,
     write_file,
 )
+from course_utils.start_page import START, start_page
 
 __all__ = ["copy_for_learners", "install_kernel_config", "open_lab", "prepare"]
 
@@ -96,7 +97,8 @@ def copy_for_learners(destination="work", source=NOTEBOOKS):
         content = _without_outputs(path) if path.suffix == ".ipynb" else path.read_bytes()
         lines.append(_copy_one(destination, name, content, record))
         write_file(record_path, json.dumps(record, indent=1, sort_keys=True).encode())
-    return lines
+    write_file(destination / START, start_page(source))  # nobody writes in it
+    return [*lines, f"{START}: written"]
 
 
 def _read_record(path):
@@ -141,7 +143,7 @@ def _copy_one(destination, name, content, record):
     return f"{key}: kept as you changed it; the course's new version is in {beside.name}"
 
 
-def open_lab(notebook="04_best_practice.ipynb", arguments=(), destination="work"):
+def open_lab(notebook=START, arguments=(), destination="work"):
     """Make the learner's copies, and open JupyterLab on one of them in the place of this process.
 
     Whatever ends this process, or signals it, so reaches JupyterLab; on Windows, where no process can take another's
@@ -153,8 +155,8 @@ def open_lab(notebook="04_best_practice.ipynb", arguments=(), destination="work"
     NotebookError
         When there is no notebook of that name, or JupyterLab could not start.
     """
-    if not (NOTEBOOKS / notebook).is_file():
-        names = ", ".join(path.name for path in list_notebooks())
+    if notebook != START and not (NOTEBOOKS / notebook).is_file():
+        names = ", ".join([START, *(path.name for path in list_notebooks())])
         raise NotebookError(f"notebook: found {notebook!r}, expected one of {names}.")
     _check_jupyterlab(arguments)
     install_kernel_config()

@@ -30,6 +30,7 @@ __all__ = [
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 THREADS = min(2, CORES)
+BAR_WIDTH = 80  # characters of a progress bar in a notebook
 # These are read when an engine loads, and are for child processes too. By default a thread that waits for others keeps
 # its core busy, so that two notebooks on two cores take ten times as long as one (NumPy's threads know no other way, so
 # it gets one); and the course's numbers are a processor's, also where there is a GPU.
@@ -185,11 +186,12 @@ def current_profile():
 def progress(iterable, description=""):
     """Go through an iterable behind a progress bar that disappears when the work is done.
 
-    With the environment variable `COURSE_PROGRESS=off`, no bar is shown.
+    With the environment variable `COURSE_PROGRESS=off`, no bar is shown. In a notebook the bar is plain text, so that a
+    notebook which is saved meanwhile shows it when it is opened again.
     """
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
 
-    return tqdm(iterable, desc=description, leave=False, disable=is_silent())
+    return tqdm(iterable, desc=description, **_bar_settings())
 
 
 def keras_progress(epochs):
@@ -198,11 +200,38 @@ def keras_progress(epochs):
     Use it with `model.fit(..., epochs=epochs, verbose=0, callbacks=[keras_progress(epochs)])`, once.
     """
     load_keras()
+    from tqdm import tqdm
     from tqdm.keras import TqdmCallback
 
-    return TqdmCallback(epochs, verbose=0, desc="epochs", leave=False, disable=is_silent())
+    return TqdmCallback(epochs, verbose=0, desc="epochs", tqdm_class=tqdm, **_bar_settings())
+
+
+def _bar_settings():
+    from IPython import get_ipython
+
+    in_notebook = "IPKernelApp" in getattr(get_ipython(), "config", {})
+    place = {"file": _Line(), "ncols": BAR_WIDTH} if in_notebook else {}
+    return {"leave": False, "disable": is_silent(), **place}
+
+
+class _Line:
+    """A line of a notebook's output that is written anew each time, as tqdm does it in a terminal."""
+
+    encoding, handle = "utf-8", None
+
+    def write(self, text):
+        from IPython.display import display
+
+        shown = {"text/plain": text.strip()}
+        if self.handle is not None:
+            self.handle.update(shown, raw=True)
+        elif shown["text/plain"]:
+            self.handle = display(shown, raw=True, display_id=True)
+
+    def flush(self):
+        """Do nothing: each text is shown at once."""
 
 
 def is_silent():
-    """Tell whether `COURSE_PROGRESS=off` asks for no bars; tqdm's notebook bar ignores its own `TQDM_DISABLE`."""
+    """Tell whether `COURSE_PROGRESS=off` asks for no bars."""
     return os.environ.get("COURSE_PROGRESS", "").strip().lower() == "off"

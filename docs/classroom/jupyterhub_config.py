@@ -37,7 +37,7 @@ exec {sys.executable} -m jupyterhub.singleuser "$@"
 c.JupyterHub.spawner_class = "localprocess"
 c.Spawner.cmd = ["/bin/sh", "-c", START, "seat"]
 c.Spawner.notebook_dir = "~/work"
-c.Spawner.default_url = "/lab/tree/04_best_practice.ipynb"
+c.Spawner.default_url = "/lab/tree/00_start.ipynb"
 c.Spawner.start_timeout = c.Spawner.http_timeout = 300  # a whole room starts at once
 c.Spawner.environment = {
     "JUPYTER_CONFIG_PATH": str(COURSE / "course_utils" / "files"),

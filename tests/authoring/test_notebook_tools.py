@@ -22,6 +22,7 @@ from authoring import rules, store
 from course_utils import __main__ as learners
 from course_utils import lab, notebooks
 from course_utils.notebooks import NotebookError
+from course_utils.start_page import show_progress
 
 LESSON = "# Toy\n\n5 minutes\n\n## Objectives\n\n## Claims settled\n\n## Key points\n\n## References"
 CELLS = (
@@ -368,11 +369,32 @@ def test_copies_have_no_outputs_and_keep_their_places(course):
         "01_toy.ipynb: copied",
         "picture.png: copied",
         "solutions/01_toy.ipynb: copied",
+        "00_start.ipynb: written",
     ]
     copy = nbformat.read(work / "solutions" / "01_toy.ipynb", as_version=4)
     assert all(not cell.outputs and cell.execution_count is None for cell in copy.cells if cell.cell_type == "code")
     assert all("course" not in cell.metadata for cell in copy.cells)
     assert lab.copy_for_learners(work, source)[0] == "01_toy.ipynb: up to date"
+
+
+def test_the_start_page_leads_to_the_chapters_and_counts_what_is_right(course, monkeypatch, capsys):
+    source, work = course
+    write(source / "01_toy.ipynb", "# Exercise: first", "# Exercise: second")
+    lab.copy_for_learners(work, source)
+    page = nbformat.read(work / "00_start.ipynb", as_version=4)
+    text = "\n".join(cell.source for cell in page.cells)
+    assert "(01_toy.ipynb)" in text and "(solutions/01_toy.ipynb)" in text and "show_progress()" in text
+    kept = work / "answers" / "01_toy"
+    kept.mkdir(parents=True)
+    (kept / "second.py").write_text("")
+    (kept / "predictions.json").write_text('{"a": {"guess": {"low": 1, "high": 2}, "result": 1}, "b": {}}')
+    show_progress(work)
+    assert "| 1 of 2 | 1 |" in capsys.readouterr().out
+    (kept / "predictions.json").write_text("{")
+    show_progress(work)
+    assert "predictions.json is damaged" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="folder: .* holds no copies of the course. Open this page with make lab"):
+        show_progress(source)
 
 
 def test_an_unchanged_copy_is_updated_and_a_changed_one_is_kept(course):

@@ -20,7 +20,7 @@ LOOK_AT = {
     "04": ("plot_images", "plot_confusion_matrix", 'claim(\n    "4.1"'),
     "08": ('claim(\n    "8.1"', "in_table(text)"),
 }
-WIDGETS = "[...document.querySelectorAll('.jp-OutputArea-output .widget-hbox')].map(one => one.textContent).join(' ')"
+BARS = "[...document.querySelectorAll('.jp-OutputArea-output')].map(one => one.textContent).join(' ')"
 RUN_ALL = "Restart Kernel and Run All Cells"
 
 
@@ -104,7 +104,7 @@ def test_chapter_runs_from_top_to_bottom(open_notebook, shot, name, has_bars):
     page, bars = open_notebook(name), set()
 
     def watch():
-        bars.update(re.findall(r"\d+%", page.evaluate(WIDGETS)))
+        bars.update(re.findall(r"\d+%\|", page.evaluate(BARS)))
 
     run_all(page, 600, watch)
     found, stored = outputs(page), read_notebook(NOTEBOOKS / name).cells

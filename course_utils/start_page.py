@@ -1,0 +1,95 @@
+"""Make the page on which JupyterLab opens, and say on it how far the learner has come."""
+
+import json
+import re
+from pathlib import Path
+
+from course_utils.answers import show
+from course_utils.notebooks import NOTEBOOKS, notebook_bytes, read_notebook
+
+__all__ = ["START", "show_progress", "start_page"]
+
+START = "00_start.ipynb"
+WELCOME = """# Start here
+
+Each chapter is a notebook. Click a link below; in the notebook press Shift+Enter for one cell after the other. You
+meet each result by running it. **New here? Begin with chapter 4.** With no machine learning yet and more time: 1, 2, 4,
+then 3.
+
+## Three things to know
+
+1. **Closing the tab** does not stop a notebook. Closing JupyterLab does: what ran is lost, what you wrote stays. Your
+   right answers and your guesses are kept in the folder `answers`, and still count the next day.
+2. **Something takes too long?** The square (■) interrupts the cell that runs. The cells before it stay as they were.
+3. **Something is odd?** Kernel › Restart Kernel, then run the part again from its set-up cell: each part runs alone.
+
+Stuck in an exercise: `hint("its name")` in any cell. Each chapter's solutions lie in the folder `solutions`. A copy that
+you have changed is never overwritten.
+
+**A program that writes code for you?** Write the exercises without it: what you type is what you learn, and each
+check says why an answer is wrong. Use it afterwards: let it explain your answer line by line, and find where it errs."""
+PROGRESS = "from course_utils.start_page import show_progress\n\nshow_progress()"
+
+
+def start_page(folder=NOTEBOOKS):
+    """Return the start page of the chapters in `folder`, as the bytes of a notebook without outputs."""
+    from nbformat import v4
+
+    lines = ["## The chapters", "", "| chapter | parts | solutions |", "|---|---|---|"]
+    for path in sorted(Path(folder).glob("[0-9]*.ipynb")):
+        titles = _titles(path)
+        parts = "; ".join(title.removeprefix("Part ") for title in titles[1:] if title.startswith("Part "))
+        lines.append(f"| [{titles[0]}]({path.name}) | {parts} | [solutions](solutions/{path.name}) |")
+    after = "## How far have you come?\n\nRun the next cell. It reads what you wrote; nothing leaves this folder."
+    cells = [v4.new_markdown_cell(text) for text in (WELCOME, "\n".join(lines), after)] + [v4.new_code_cell(PROGRESS)]
+    for number, cell in enumerate(cells):
+        cell.id = f"start-{number}"
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    return notebook_bytes(v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}))
+
+
+def _titles(path):
+    """Return the headings of the first level of a notebook."""
+    sources = [cell.source for cell in read_notebook(path).cells if cell.cell_type == "markdown"]
+    return [title for source in sources for title in re.findall(r"^# (.+)", source.split("```")[0], re.MULTILINE)]
+
+
+def show_progress(folder="."):
+    """Show for each chapter how many exercises are right and how many guesses met their result.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The learner's, which `make lab` made; its `answers` are read.
+
+    Raises
+    ------
+    ValueError
+        When it is no such folder.
+    """
+    folder = Path(folder)
+    if not (folder / ".copied.json").is_file():
+        raise ValueError(f"folder: {folder.absolute()} holds no copies of the course. Open this page with make lab.")
+    lines = ["| chapter | exercises right | guesses that met their result |", "|---|---|---|"]
+    for path in sorted(folder.glob("0[1-9]_*.ipynb")):
+        if ".new-" in path.name:
+            continue
+        asked = set(re.findall(r"^# Exercise: *(\w+)", _code(path), re.MULTILINE))
+        kept = folder / "answers" / path.stem
+        right = len(asked & {answer.stem for answer in kept.glob("*.py")})
+        lines.append(f"| [{path.stem}]({path.name}) | {right} of {len(asked)} | {_met(kept / 'predictions.json')} |")
+    show(text := "\n".join(lines), markdown=text)
+
+
+def _code(path):
+    return "\n".join(cell.source for cell in read_notebook(path).cells if cell.cell_type == "code")
+
+
+def _met(path):
+    try:
+        guesses = json.loads(path.read_text(encoding="utf-8")).values()
+        return sum("guess" in guess and "result" in guess for guess in guesses)
+    except FileNotFoundError:
+        return 0
+    except (ValueError, AttributeError, TypeError):
+        return f"{path.name} is damaged"
