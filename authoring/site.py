@@ -30,7 +30,15 @@ from course_utils.tables import load_model_sizes
 __all__ = ["build", "collect_references", "heading_anchor", "level_headings", "pictures", "stage"]
 
 SETTINGS = ROOT / "docs" / "site"
-GUIDES = ("setup.md", "entry_check.md", "ask.md", "project.md", "capstone.md", "instructor_guide.md", "instructor_notes.md")
+GUIDES = (
+    "setup.md",
+    "entry_check.md",
+    "ask.md",
+    "project.md",
+    "capstone.md",
+    "instructor_guide.md",
+    "instructor_notes.md",
+)
 PICTURE, BET = "Inventions:", "5.4b"  # of the first page: a figure by its alternative text, a claim by its number
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _ICON = re.compile(r'"?([a-z0-9-]+)"?:\[\d+,\d+,\[[^\]]*\],"[0-9a-f]+",(?:"[^"]*"|\["[^"]*","[^"]*"\])\],?')

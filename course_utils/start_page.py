@@ -18,16 +18,16 @@ then 3.
 
 ## Three things to know
 
-1. **Closing the tab** does not stop a notebook. Closing JupyterLab does: what ran is lost, what you wrote stays. Your
-   right answers and your guesses are kept in the folder `answers`, and still count the next day.
+1. **Closing the tab** does not stop a notebook. Closing JupyterLab does: what ran is lost, what you wrote stays. Right
+   answers and guesses are kept in the folder `answers`, and still count the next day.
 2. **Something takes too long?** The square (■) interrupts the cell that runs. The cells before it stay as they were.
 3. **Something is odd?** Kernel › Restart Kernel, then run the part again from its set-up cell: each part runs alone.
 
-Stuck in an exercise: `hint("its name")` in any cell. Each chapter's solutions lie in the folder `solutions`. A copy that
+Stuck in an exercise: `hint("its name")` in any cell. Solutions lie in the folder `solutions`. A copy that
 you have changed is never overwritten.
 
 **A program that writes code for you?** Write the exercises without it: what you type is what you learn, and each
-check says why an answer is wrong. Use it afterwards: let it explain your answer line by line, and find where it errs."""
+check says why an answer is wrong. Use it afterwards: let it explain your answer, and find where it errs."""
 PROGRESS = "from course_utils.start_page import show_progress\n\nshow_progress()"
 
 
