@@ -97,7 +97,8 @@ def test_a_program_that_cannot_be_started_leaves_nothing_behind(monkeypatch):
 @contextlib.contextmanager
 def endless_run(training=False):
     """Start a process that runs two workers without end, and yield it once both are there, or train together."""
-    code = "from course_utils.networks.workers import *; run_trainings(2, [Training(updates=1_000_000)])"
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job ignores it
+    code += "from course_utils.networks.workers import *; run_trainings(2, [Training(updates=1_000_000)])"
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
     try:
         wait_for(lambda: len(running_workers()) == 2)
