@@ -44,8 +44,8 @@ def main(arguments=None):
 
 
 def _run(options):
-    if options.command in ("site", "slides"):
-        print(f"It is built: open {import_module(f'authoring.{options.command}').build()}")
+    if builder := {"site": "site", "slides": "decks"}.get(options.command):
+        print(f"It is built: open {import_module(f'authoring.{builder}').build()}")
         return 0
     if options.command == "submissions":
         return import_module("authoring.submissions").print_table(options.folder)

@@ -1,6 +1,4 @@
-"""Make a deck of slides (reveal.js) for each chapter from the stored notebooks and the instructor notes.
-
-    python -m authoring slides
+"""Make the complete deck of slides of a chapter from the stored notebook and the instructor notes.
 
 Which cells are slides stands in the notebooks, as JupyterLab's slide types:
 
@@ -16,21 +14,17 @@ nothing shows only what it printed. Nothing is executed, and no slide asks anoth
 import html
 import re
 from dataclasses import dataclass, field
-from functools import cache, partial
 from itertools import zip_longest
 from math import ceil
 from pathlib import Path
-from shutil import copytree
 
-from authoring.building import copy_file, package_folder, rebuild, write_text
 from authoring.site import pictures
-from course_utils.notebooks import NOTEBOOKS, ROOT, NotebookError, list_notebooks, read_notebook
+from course_utils.notebooks import ROOT, NotebookError, read_notebook
 
-__all__ = ["SLIDE_TYPES", "Slide", "build", "deck", "read_instructor_notes", "shorten"]
+__all__ = ["HEIGHT", "SLIDE_TYPES", "WIDTH", "Slide", "deck", "markdown_html", "read_instructor_notes", "shorten"]
 
 SLIDE_TYPES = ("slide", "subslide", "fragment", "notes", "skip")
 NOTES = ROOT / "docs" / "instructor_notes.md"
-TEMPLATES = ROOT / "docs" / "slides"
 WIDTH, HEIGHT = 1280, 720  # of a slide, in its own pixels; the browser scales it to the window
 TEXT_BOX = (1180, 560)  # pixels of a slide that code and printed text may fill
 CHARACTER = (0.602, 1.32)  # width and height of a character, as multiples of the size of the type
@@ -202,13 +196,8 @@ def _highlight(source):
     return highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)).rstrip("\n")
 
 
-def _highlight_style():
-    from pygments.formatters import HtmlFormatter
-
-    return HtmlFormatter(style="a11y-high-contrast-light").get_style_defs("pre.code")
-
-
-def _markdown(text):
+def markdown_html(text):
+    """Return Markdown as HTML; a link to another chapter leads to its deck, one to a file of the project nowhere."""
     from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
     text = re.sub(r"\]\((\w+)\.ipynb(#[^)]*)?\)", r"](\1.html)", text)  # another chapter is another deck
@@ -226,7 +215,7 @@ def _outputs(cell, place):
             small = " claim" if data.get("text/plain", "").startswith("Claim ") else ""
             rich.append(f'<div class="rich{small}">{data["text/html"]}</div>')
         elif "text/markdown" in data:
-            rich.append(f'<div class="rich">{_markdown(data["text/markdown"])}</div>')
+            rich.append(f'<div class="rich">{markdown_html(data["text/markdown"])}</div>')
         elif "text/plain" in data:
             rich.append(_preformatted(data["text/plain"], place))
     return printed, rich
@@ -315,7 +304,7 @@ def deck(path, notes=None):
         if kind in ("notes", "fragment") and not slides:
             raise NotebookError(f"{place}: found the slide type {kind!r} before any slide.")
         if kind == "notes":
-            slides[-1].notes.append(_markdown(cell.source))
+            slides[-1].notes.append(markdown_html(cell.source))
         elif cell.cell_type == "markdown":
             _add_prose(slides, cell.source, kind, notes or {}, chapter)
         else:
@@ -332,76 +321,24 @@ def _add_prose(slides, source, kind, notes, chapter):
     for position, section in enumerate(sections):
         headings = re.findall(r"^#+ (.+)$", section, re.MULTILINE)
         if not headings and len(sections) > 1 and slides:  # what reads the figure before
-            slides[-1].notes.append(_markdown(section))
+            slides[-1].notes.append(markdown_html(section))
             continue
         if headings and headings[-1].strip().lower() == LEFT_OUT:
             continue
         short = shorten(section)
-        full = [_markdown(notes[chapter, heading]) for heading in headings if (chapter, heading) in notes]
+        full = [markdown_html(notes[chapter, heading]) for heading in headings if (chapter, heading) in notes]
         if short != section:
-            full.append("<hr>" * bool(full) + _markdown(re.sub(r"^#+ .+$", "", section, flags=re.MULTILINE)))
+            full.append("<hr>" * bool(full) + markdown_html(re.sub(r"^#+ .+$", "", section, flags=re.MULTILINE)))
         if kind == "fragment" and position == 0:
-            slides[-1].parts.append(f'<div class="fragment">{_markdown(short)}</div>')
+            slides[-1].parts.append(f'<div class="fragment">{markdown_html(short)}</div>')
             slides[-1].notes += full
         else:
             for place_below, (page, height) in enumerate(_pages(short)):
                 below = kind == "subslide" and position == 0 or place_below > 0
-                _append(slides, Slide(below, [_markdown(page)], [] if place_below else full, height))
+                _append(slides, Slide(below, [markdown_html(page)], [] if place_below else full, height))
 
 
 def _append(slides, slide):
     """Add a slide, or what it shows to the slide above it where both fit; a heading begins a slide of its own."""
     if not slides or slide.parts[0].startswith("<h") or not slides[-1].take(slide):
         slides.append(slide)
-
-
-@cache
-def _template(name):
-    import jinja2
-
-    loader = jinja2.FileSystemLoader(TEMPLATES)
-    return jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined).get_template(name)
-
-
-def _columns(slides):
-    """Group slides into columns: one slide and those below it."""
-    columns = []
-    for slide in slides:
-        if slide.below and columns:
-            columns[-1].append(slide)
-        else:
-            columns.append([slide])
-    return columns
-
-
-def build():
-    """Write the decks of all chapters, and a page that lists them, into build/slides; return the path of that page.
-
-    Raises
-    ------
-    NotebookError
-        When a package is missing, or a cell cannot be a slide.
-    """
-    reveal = package_folder("sphinx_revealjs") / "_static" / "revealjs"
-    mathjax = package_folder("sphinx-mathjax-offline") / "static" / "mathjax"
-    return rebuild("slides", partial(_write_decks, reveal, mathjax)) / "index.html"
-
-
-def _write_decks(reveal, mathjax, destination):
-    for folder in ("dist", "plugin/notes"):
-        copytree(reveal / folder, destination / "reveal" / folder, copy_function=copy_file)
-    fonts = Path("output", "chtml", "fonts")
-    copytree(mathjax / fonts, destination / "mathjax" / fonts, copy_function=copy_file)
-    copy_file(mathjax / "tex-chtml.js", destination / "mathjax" / "tex-chtml.js")
-    style = (TEMPLATES / "course.css").read_text(encoding="utf-8") + _highlight_style()
-    write_text(destination / "course.css", style)
-    notes, decks = read_instructor_notes(), []
-    for path in list_notebooks():
-        if path.parent != NOTEBOOKS:
-            continue
-        slides = deck(path, notes)
-        title = read_notebook(path).cells[0].source.split("\n")[0].lstrip("# ")
-        page = _template("deck.html.j2").render(title=title, columns=_columns(slides), width=WIDTH, height=HEIGHT)
-        write_text(destination / f"{path.stem}.html", page)
-        decks.append((path.stem, title, len(slides)))
-    write_text(destination / "index.html", _template("index.html.j2").render(decks=decks))

@@ -2,7 +2,9 @@
 
 import pytest
 
+from authoring import decks as writer
 from authoring import slides
+from authoring.lecture import lecture
 from course_utils.notebooks import NOTEBOOKS, list_notebooks
 
 CHAPTERS = [path.stem for path in list_notebooks() if path.parent == NOTEBOOKS]
@@ -34,18 +36,19 @@ MEASURE = """async () => {
 def decks():
     """Make the slides as `make slides` does, and return their folder."""
     pytest.importorskip("sphinx_revealjs", reason="the slides' packages are not installed: see requirements-site.txt")
-    return slides.build().parent
+    return writer.build().parent
 
 
-@pytest.mark.parametrize("stem", CHAPTERS)
-def test_nothing_overflows_a_slide(open_page, shot, decks, stem):
-    page = open_page(1280, 720)
-    page.goto((decks / f"{stem}.html").as_uri())
+@pytest.mark.parametrize("name", [stem + kind for stem in CHAPTERS for kind in ("", "-complete")])
+def test_nothing_overflows_a_slide(open_page, shot, decks, name):
+    page, stem = open_page(1280, 720), name.removesuffix("-complete")
+    page.goto((decks / f"{name}.html").as_uri())
     page.wait_for_function(READY)
     measured = page.evaluate(MEASURE)
     page.evaluate("Reveal.slide(3, 1, 99)")
-    shot(page, f"slides-{stem}")
-    assert len(measured) == len(slides.deck(NOTEBOOKS / f"{stem}.ipynb"))
+    shot(page, f"slides-{name}")
+    path = NOTEBOOKS / f"{stem}.ipynb"
+    assert len(measured) == len(slides.deck(path) if name != stem else lecture(path, {}))
     too_large = [slide for slide in measured if slide["down"] > slides.HEIGHT or slide["right"] > slides.WIDTH]
     assert too_large == []
     assert [slide for slide in measured if slide["down"] < 20] == []  # empty
@@ -65,7 +68,7 @@ def test_an_overflow_would_be_noticed(open_page, decks):
 
 def test_keys_move_on_and_the_speaker_sees_notes(open_page, shot, decks):
     page = open_page(1280, 720)
-    page.goto((decks / "04_best_practice.html").as_uri())
+    page.goto((decks / "04_best_practice-complete.html").as_uri())
     page.wait_for_function(READY)
     with page.expect_popup() as speaker:
         page.keyboard.press("s")
@@ -84,4 +87,4 @@ def test_list_of_decks_leads_to_each(open_page, shot, decks):
     page.goto((decks / "index.html").as_uri())
     shot(page, "slides-index")
     links = page.locator("a").evaluate_all("all => all.map(one => one.getAttribute('href'))")
-    assert links == [f"{stem}.html" for stem in CHAPTERS]
+    assert links == [f"{stem}{kind}.html" for stem in CHAPTERS for kind in ("", "-complete")]
