@@ -176,6 +176,9 @@ function ask(name, cell, after) {
 }
 
 document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll(".bd-sidebar summary, .sidebar-primary-items summary").forEach((summary) => {
+    summary.setAttribute("aria-label", "Parts"); // the theme shows an arrow alone
+  });
   document.querySelectorAll(".quiz").forEach(startQuiz);
   document.querySelectorAll(".ledger-filter").forEach(startLedger);
   document.querySelectorAll(".bet").forEach(startBet);

@@ -201,6 +201,21 @@ def test_moved_chances_are_those_of_the_model(open_page, site):
     assert page.script_errors == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "name",
+    ["index", "ledger", "self_test", "try", "glossary", "docs/entry_check", *(names[1] for names in PAGES_OF.values())],
+)
+def test_axe_finds_no_barrier(open_page, site, name, scheme):
+    axe = pytest.importorskip("axe_playwright_python", reason="axe is not installed: see requirements-site.txt")
+    page = open_page(1366, 768, scheme)
+    page.goto((site / f"{name if '/' in name or name in PAGES else 'notebooks/' + name}.html").as_uri())
+    page.wait_for_timeout(500)
+    page.add_script_tag(path=Path(axe.__file__).with_name("axe.min.js"))
+    found = page.evaluate("axe.run().then(r => r.violations.map(v => [v.id, v.nodes[0].html.slice(0, 200)]))")
+    assert [(id, where) for id, where in found if id != "region"] == []  # the theme's logo stands in no landmark
+
+
 @pytest.mark.parametrize("name, most", [("index", 1.23e6), ("notebooks/05_applications-part-3", 2.5e6)])
 def test_a_page_is_light(open_page, site, name, most):
     page, loaded = open_page(1366, 768), set()
