@@ -3,6 +3,7 @@
 import ast
 import builtins
 import contextlib
+import functools
 import os
 import re
 import symtable
@@ -11,7 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from course_utils.notebooks import NotebookError, write_file
+from course_utils.notebooks import NOTEBOOKS, NotebookError, read_notebook, write_file
 
 __all__ = [
     "EXERCISES",
@@ -21,6 +22,7 @@ __all__ = [
     "Verdict",
     "current_chapter",
     "forget",
+    "is_given",
     "is_unwritten",
     "keep",
     "kept_files",
@@ -167,6 +169,19 @@ def _is_stub(node):
     if isinstance(node, ast.Raise):
         return "NotImplementedError" in ast.unparse(node)
     return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+
+
+def is_given(source, name):
+    """Say whether a cell still holds what its chapter gives: a stub, or a broken program that is to be repaired."""
+    return is_unwritten(source, name) or same_code(source, _given_cells(NOTEBOOKS, current_chapter()).get(name))
+
+
+@functools.cache
+def _given_cells(folder, chapter):
+    """Return {name of an exercise: its cell's text} of a stored chapter, or of none."""
+    cells = read_notebook(folder / f"{chapter}.ipynb").cells if chapter else []
+    given = [cell.source for cell in cells if "exercise" in cell.metadata.get("tags", [])]
+    return {mark[1]: source for source in given if (mark := _MARK.search(source))}
 
 
 def same_code(first, second):

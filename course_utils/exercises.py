@@ -108,7 +108,10 @@ def check(label, *tests):
     if by_name:
         source = exercise.run.source if exercise.run else None
         verdict = Verdict(reason is None, candidate, source, tuple(tests), seconds)
-        notes = [*_record(exercise, name, reason, verdict), *_count(exercise, name, reason, source)]
+        if reason == UNWRITTEN or (candidate is None if source is None else reason and answers.is_given(source, name)):
+            notes = _leave(exercise)
+        else:
+            notes = [*_record(exercise, name, verdict), *_count(exercise, name, reason, source)]
     _show_box(RIGHT if reason is None else NOT_YET, label, reason, notes)
     return Outcome(reason is None)
 
@@ -124,13 +127,16 @@ def _find(name, namespace):
     return None, f"no function named {name}: found {alike or 'none like it'}"
 
 
-def _record(exercise, name, reason, verdict):
+def _leave(exercise):
+    """Keep what a learner wrote before, where the cell holds nothing of theirs, and return what they should know."""
+    if exercise.verdict is not None and exercise.verdict.kept:
+        return ["Your right answer from before is kept, and serves the lesson."]
+    exercise.verdict = None
+    return []
+
+
+def _record(exercise, name, verdict):
     """Remember the verdict, keep a right answer in the learner's folder, and return what the learner should know."""
-    if reason == UNWRITTEN or (verdict.source is None and verdict.answer is None):
-        if exercise.verdict is not None and exercise.verdict.kept:
-            return ["Your right answer from before is kept, and serves the lesson."]
-        exercise.verdict = None
-        return []
     exercise.verdict = verdict
     if not verdict.right or verdict.source is None:
         answers.forget(f"{name}.py")
@@ -142,7 +148,7 @@ def _record(exercise, name, reason, verdict):
 
 def _count(exercise, name, reason, source):
     """Count the different answers that were not right, and return the line that says how many."""
-    if source is None or reason in (None, UNWRITTEN):
+    if source is None or reason is None:
         return []
     if not any(answers.same_code(source, old) for old in exercise.tries):
         exercise.tries.append(source)

@@ -133,7 +133,7 @@ def _learners(name, namespace):
     if run is None:
         changed = answers.shell() is None and namespace.get(name, verdict.answer) is not verdict.answer
         return (None, "yours changed: run its check again") if changed else (verdict, "as kept" if verdict.kept else "")
-    if verdict.kept and answers.is_unwritten(run.source, name):
+    if verdict.kept and answers.is_given(run.source, name):
         return verdict, "as kept"
     if run.problem or not answers.same_code(run.source, verdict.source):
         return None, "yours changed: run its check again"

@@ -43,6 +43,7 @@ def course(tmp_path, monkeypatch):
     solved = [nbformat.v4.new_markdown_cell(told), code(COURSE), code(CHECK, "exercise-check")]
     nbformat.write(nbformat.v4.new_notebook(cells=solved), folder / "solutions" / "04_turning.ipynb")
     monkeypatch.setattr(use, "NOTEBOOKS", folder)
+    monkeypatch.setattr(answers, "NOTEBOOKS", folder)
     yield folder
     answers.EXERCISES.clear()
     use._course.cache_clear()
@@ -274,6 +275,24 @@ def test_what_was_right_yesterday_counts_today(start, learner):
     assert run(USE).startswith("rotate: the course's")
     run(CHECK)
     assert not kept.exists()
+
+
+def test_an_untouched_program_to_repair_is_no_try_and_leaves_the_kept_answer(start, course, learner):
+    path = course / "04_turning.ipynb"
+    stored = nbformat.read(path, 4)
+    stored.cells[1].source = WRONG
+    nbformat.write(stored, path)
+    run = start()
+    run(WRONG.replace("return", "# as given\n    return "))
+    assert run(CHECK) == "Not yet: rotate - turned the wrong way round"
+    run(RIGHT)
+    assert run(CHECK) == "Right: rotate"
+    run = start()
+    run(WRONG)
+    assert run(CHECK).splitlines()[1] == "Your right answer from before is kept, and serves the lesson."
+    assert run(USE).startswith("rotate: yours (as kept)")
+    run(WRONG.replace("items[:1]", "items[:2]"))
+    assert run(CHECK).endswith('Try 1. For help, run hint("rotate") in a new cell.')
 
 
 def test_a_kept_answer_may_call_what_the_lesson_gives_and_other_exercises(start, course, learner):

@@ -82,6 +82,10 @@ def {name}(*given):
     return fast(*given)"""
 
 
+# seconds a call: less where a check makes many calls, more where the check itself computes long
+SLEEPS = {"backward": 0.002, "defend": 0.002, "run_steps": 0.5, "fit_line": 0.3, "text_loss": 0.3}
+
+
 @pytest.mark.parametrize(("stem", "name"), EXERCISES)
 def test_a_right_answer_serves_and_a_right_but_slow_one_does_not_hold_up_the_lesson(stem, name, capsys, monkeypatch):
     monkeypatch.setattr(use, "SECONDS", 0.1)  # a tenth of the lesson's patience, so that the suite need not wait
@@ -91,7 +95,7 @@ def test_a_right_answer_serves_and_a_right_but_slow_one_does_not_hold_up_the_les
     for extra, who in (
         ("", "yours\n"),
         (
-            SLOW.format(name=name, seconds=0.002 if name in ("backward", "defend") else 0.05),
+            SLOW.format(name=name, seconds=SLEEPS.get(name, 0.05)),
             "the course's (yours is right, and over 5 times slower",
         ),
     ):
