@@ -46,8 +46,9 @@ def run_trainings(workers, trainings, seconds=SECONDS):
 
     Returns a dict for each training: `losses` (of each update), `update_ms` (median of an update), `gradient_ms` (of it
     without the exchange between workers, measured on its own), `exchange_ms` (adding up numbers as many as the
-    parameters, on its own), `parameters`. A ValueError names an argument that is out of range; a `WorkerError` says
-    that a worker failed, or that they took longer than `seconds` in all.
+    parameters, on its own), `parameters`; and `alone`, a dict of the same things: beforehand the first worker does each
+    training by itself, while the others wait. A ValueError names an argument that is out of range; a `WorkerError`
+    says that a worker failed, or that they took longer than `seconds` in all.
     """
     check_count("workers", workers, most=MOST)
     for training in trainings:
@@ -116,9 +117,12 @@ def _work(trainings, output):
     import tensorflow as tf
 
     strategy, digits = tf.distribute.MultiWorkerMirroredStrategy(), load_digits()
-    found = [_train(strategy, digits, training) for training in trainings]
-    if strategy.cluster_resolver.task_id == 0:
-        Path(output).write_text(json.dumps(found), encoding="utf-8")
+    index = strategy.cluster_resolver.task_id
+    alone = [_train(tf.distribute.get_strategy(), 0, digits, training) for training in trainings if index == 0]
+    found = [_train(strategy, index, digits, training) for training in trainings]
+    if index == 0:
+        both = [{**one, "alone": by_itself} for one, by_itself in zip(found, alone, strict=True)]
+        Path(output).write_text(json.dumps(both), encoding="utf-8")
 
 
 def _end_with_the_notebook():
@@ -126,12 +130,12 @@ def _end_with_the_notebook():
     os._exit(1)
 
 
-def _train(strategy, digits, training):
-    """Train one network, and return what `run_trainings` promises."""
+def _train(strategy, index, digits, training):
+    """Train one network as worker `index`, and return what `run_trainings` promises, but `alone`."""
     import numpy as np
     import tensorflow as tf
 
-    index, count = strategy.cluster_resolver.task_id, strategy.num_replicas_in_sync
+    count = strategy.num_replicas_in_sync
     images, labels = digits.train_images.reshape(-1, 784), digits.train_labels.astype(np.int32)
     random, sizes = np.random.default_rng(0), (784, training.width, training.width, 10)
     with strategy.scope():

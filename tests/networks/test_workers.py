@@ -46,6 +46,8 @@ def test_two_workers_have_the_losses_of_one():
     for alone, shared, training in zip(one, two, trainings, strict=True):
         assert len(alone["losses"]) == training.updates
         assert np.allclose(alone["losses"], shared["losses"], atol=1e-5)
+        assert np.allclose(alone["losses"], shared["alone"]["losses"], atol=1e-5)
+        assert min(shared["alone"]["update_ms"], shared["alone"]["gradient_ms"]) > 0
         assert min(alone["update_ms"], shared["update_ms"], shared["gradient_ms"], shared["exchange_ms"]) > 0
     assert one[0]["losses"][-1] < one[0]["losses"][0]
 
