@@ -1,4 +1,4 @@
-"""Train a small digits network from labels, from a teacher's labels, and from its probabilities, with twenty seeds.
+"""Train a small digits network from labels, from a teacher's labels, and from its probabilities, with six seeds.
 
     python experiments/distil_digits.py
 
@@ -22,7 +22,7 @@ from course_utils.tables import append_rows, start_sweep
 
 torch = load_torch(threads=1)
 
-SEEDS, LABELS, UPDATES, TEMPERATURES = range(20), (100, 3600), (600, 3000), (1, 3, 10)
+SEEDS, LABELS, UPDATES, TEMPERATURES = range(6), (100, 3600), (600, 3000), (1, 3, 10)
 TEACHER, STUDENT, TEACHER_UPDATES, RATE = (256, 2), (8, 1), 400, 0.003
 COLUMNS = ["seed", "labels", "pictures", "targets", "temperature", "updates", "validation_error", "test_error"]
 

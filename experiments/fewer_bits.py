@@ -30,8 +30,8 @@ torch, transformers = load_torch(threads=1), load_transformers()
 GROUPS = ("matrix", "row", "32")
 EVERY = [(32, ""), *itertools.product((8, 4, 3, 2), GROUPS)]  # for mini-GPT
 SOME = [(32, ""), (8, "row"), (4, "32"), (4, "row"), (4, "matrix"), (3, "32"), (3, "row")]
-ROUNDED_BEFORE = [(32, ""), (4, "32"), (3, "32"), (2, "32"), (4, "row"), (3, "row"), (4, "matrix")]  # for SmolLM2
-PIECES = 16  # of SmolLM2's text
+ROUNDED_BEFORE = [(32, ""), (4, "32"), (4, "matrix"), (3, "32")]  # for SmolLM2
+PIECES = 12  # of SmolLM2's text
 
 
 def rounded(matrix, bits, group):
@@ -108,7 +108,7 @@ def minilm():
 
 
 def smollm2():
-    """Return SmolLM2, its matrices with a row for each output number, and a function that gives its loss (16)."""
+    """Return SmolLM2, its matrices with a row for each output number, and a function that gives its loss (12)."""
     model, (_, documents) = load_language_model(), held_out_text()
     stream = np.array(model.encode("\n\n".join(documents)))
     pieces = np.lib.stride_tricks.sliding_window_view(stream, 129)[:: len(stream) // PIECES][:PIECES]
