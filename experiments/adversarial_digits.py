@@ -2,9 +2,10 @@
 
     python experiments/adversarial_digits.py
 
-Each of ten seeds gives four networks: trained on the pictures as they are and on attacked ones (epsilon 0.1), with
-1,000 updates and with 4,000. A row is the accuracy on the 1,000 test digits: as they are, with random noise, moved, or
-attacked with some epsilon by some steps. The settings of the training were not chosen by these numbers.
+Each of ten seeds gives two networks, trained with 1,000 updates on the pictures as they are and on attacked ones
+(epsilon 0.1); each of five seeds two more, with 4,000 updates. A row is the accuracy on the 1,000 test digits: as they
+are, with random noise, moved, or attacked with some epsilon by some steps. The settings of the training were not chosen
+by these numbers.
 """
 
 import platform
@@ -20,7 +21,7 @@ from course_utils.tables import RESULTS, append_rows, start_sweep
 
 LESSON = "07_part_4"
 COLUMNS = ("seed", "updates", "trained_epsilon", "pictures", "epsilon", "steps", "accuracy")
-SEEDS, UPDATES, TRAINED = range(10), (1000, 4000), (0.0, 0.1)
+SEEDS, TRAINED = {1000: range(10), 4000: range(5)}, (0.0, 0.1)  # by the number of updates
 EPSILONS, STEPS, MOST_STEPS = (0.05, 0.1, 0.15, 0.2), 20, 100
 
 
@@ -50,12 +51,14 @@ def main():
     (RESULTS / "adversarial_digits.csv").unlink(missing_ok=True)
     comments = [
         "# command: python experiments/adversarial_digits.py",
-        f"# hardware: 2 CPU cores ({platform.machine()}) that other work shared; seeds: {SEEDS[0]} to {SEEDS[-1]}",
+        f"# hardware: 2 CPU cores ({platform.machine()}) that other work shared; seeds: 0 to 9, 0 to 4 with 4,000 "
+        "updates",
         "# networks: 784-128-128-10, 118,282 parameters, batches of 64 of 4,000 training digits",
     ]
     start_sweep("adversarial_digits", comments, COLUMNS)
     lesson, digits = load_lesson()
-    for updates, seed, trained in product(UPDATES, SEEDS, TRAINED):
+    runs = [(updates, *run) for updates, seeds in SEEDS.items() for run in product(seeds, TRAINED)]
+    for updates, seed, trained in runs:
         network = lesson.train(seed, trained, updates)
         append_rows(
             "adversarial_digits",

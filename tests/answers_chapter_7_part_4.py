@@ -45,9 +45,7 @@ WRONG = {
         climb(project="pass"),
         climb(project="attacked = np.clip(attacked, x - epsilon, x + epsilon)"),
         climb(project="attacked = np.clip(attacked, 0, 1)"),
-        climb(
-            project="pass", after="attacked = np.clip(np.clip(attacked, x - epsilon, x + epsilon), 0, 1)"
-        ),
+        climb(project="pass", after="attacked = np.clip(np.clip(attacked, x - epsilon, x + epsilon), 0, 1)"),
         climb(
             project="attacked = np.clip(attacked, 0, 1)", after="attacked = np.clip(attacked, x - epsilon, x + epsilon)"
         ),
