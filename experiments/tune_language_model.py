@@ -150,25 +150,31 @@ def read_checkpoint(path, parameters, optimizer):
     return {"losses": state["losses"].tolist(), "seconds": state["seconds"].item()}
 
 
-def export(added, options, losses, seconds, examples):
-    """Write the adapter as peft does, in float16, with what it was made from."""
-    options.output.mkdir(parents=True, exist_ok=True)
+def write_adapter(added, folder, rank, record):
+    """Write the adapter as peft does, in float16, with a record of what it was made from."""
+    folder.mkdir(parents=True, exist_ok=True)
     tensors = {}
     for place, low in added.items():
         first, second = tensor_names(*place)
         tensors[first], tensors[second] = low.a.detach().half(), low.b.detach().half()
-    save_file(tensors, options.output / ADAPTER_FILE, {"format": "pt"})
-    (options.output / ADAPTER_FILE).chmod(0o644)
+    save_file(tensors, folder / ADAPTER_FILE, {"format": "pt"})
+    (folder / ADAPTER_FILE).chmod(0o644)
     config = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
         "base_model_name_or_path": "HuggingFaceTB/SmolLM2-135M-Instruct",
-        "r": options.rank,
-        "lora_alpha": 2 * options.rank,
+        "r": rank,
+        "lora_alpha": 2 * rank,
         "lora_dropout": 0.0,
         "bias": "none",
         "target_modules": sorted(NAMES[ours][1].split(".")[-2] for ours in MATRICES),
     }
+    for name, values in ((CONFIG_FILE, config), ("training.json", record)):
+        (folder / name).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+
+
+def export(added, options, losses, seconds, examples):
+    """Write the adapter, and the losses of its training as a CSV."""
     record = {
         "pairs": len(examples),
         "epochs": options.epochs,
@@ -179,11 +185,10 @@ def export(added, options, losses, seconds, examples):
         "seed": SEED,
         "loss_of_the_last_20_updates": round(float(np.mean(losses[-20:])), 4),
         "minutes": round(seconds / 60, 1),
-        "parameters": sum(tensor.numel() for tensor in tensors.values()),
+        "parameters": sum(low.a.numel() + low.b.numel() for low in added.values()),
         "hardware": hardware(options),
     }
-    for name, values in ((CONFIG_FILE, config), ("training.json", record)):
-        (options.output / name).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    write_adapter(added, options.output, options.rank, record)
     (ROOT / "experiments" / "results" / "smollm2_adapter_training.csv").unlink(missing_ok=True)
     head = [f"# command: python experiments/tune_language_model.py --epochs {options.epochs} --rate {options.rate}"]
     start_sweep(
