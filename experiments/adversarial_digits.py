@@ -19,7 +19,7 @@ from course_utils.notebooks import NOTEBOOKS, load_definitions
 from course_utils.runtime import load_torch
 from course_utils.tables import RESULTS, append_rows, start_sweep
 
-LESSON = "07_part_4"
+LESSON = "07_trends_and_challenges"
 COLUMNS = ("seed", "updates", "trained_epsilon", "pictures", "epsilon", "steps", "accuracy")
 SEEDS, TRAINED = {1000: range(10), 4000: range(5)}, (0.0, 0.1)  # by the number of updates
 EPSILONS, STEPS, MOST_STEPS = (0.05, 0.1, 0.15, 0.2), 20, 100

@@ -16,7 +16,7 @@ from course_utils.networks.pretrained import load_language_model
 from course_utils.notebooks import load_definitions
 from course_utils.tables import RESULTS, append_rows, start_sweep
 
-LESSON = "07_part_4"
+LESSON = "07_trends_and_challenges"
 COLUMNS = ("pair", "source_prompt", "place", "depth", "clean", "source", "patched")
 PLACES = {3: "country", 4: "is", 5: "the", 6: "city", 7: "of"}  # before the country both prompts are alike
 DEPTHS = (0, 4, 8, 12, 16, 18, 20, 21, 22, 23, 24, 25, 26, 28, 30)  # blocks that were run before the patch

@@ -115,20 +115,16 @@ def test_a_folded_cell_shows_a_box_or_nothing(path):
         assert "hide-cell" not in tags or not cell.source.startswith("assert"), "the first line shows"
 
 
-OLD_RULE = ("06_tools_and_resources", "07_trends_and_challenges")  # not yet written anew
-
-
 def planned_minutes(path):
     """Return part to minutes by a plain rule, without what is extra (★): a plan, as nobody's reading was timed.
 
-    100 words a minute, 5 seconds a line, 15 a prediction, 20 a displayed formula; exercises times 1.5. By the OLD_RULE
-    200 words a minute, 3 seconds a line of code, 10 a cell, 15 a prediction, 20 a figure; exercises as they say. Of a
-    folded cell only the box that it shows is read; a formula sheet is there to look things up.
+    100 words a minute, 5 seconds a line, 15 a prediction, 20 a displayed formula; exercises times 1.5. Of a folded cell
+    only the box that it shows is read; a formula sheet is there to look things up.
     """
-    minutes, part, extra, new = {}, "opening", False, path.stem not in OLD_RULE
+    minutes, part, extra = {}, "opening", False
 
     def reading(text):
-        return len(re.findall(r"\S*\w\S*", text)) / 100 if new else len(text.split()) / 200
+        return len(re.findall(r"\S*\w\S*", text)) / 100
 
     for index, cell in enumerate(read_notebook(path).cells):
         if cell.cell_type == "code" and cell.metadata.get("jupyter", {}).get("source_hidden"):
@@ -138,10 +134,8 @@ def planned_minutes(path):
         if cell.cell_type == "code":
             if not extra and not {"exercise", "exercise-check", "hide-cell"} & set(cell.metadata.get("tags", [])):
                 asked = cell.source.startswith("predict(")
-                drawn = any(mime.startswith("image/") for o in cell.outputs for mime in o.get("data", {}))
-                lines = [] if asked else cell.source.splitlines()
-                spent = len([*filter(None, lines)]) / 12 if new else len(lines) / 20 + 1 / 6 + drawn / 3
-                minutes[part] = minutes.get(part, 0) + spent + asked / 4
+                lines = [] if asked else [*filter(None, cell.source.splitlines())]
+                minutes[part] = minutes.get(part, 0) + len(lines) / 12 + asked / 4
             continue
         for text in re.split(r"^(?=#+ )", cell.source, flags=re.MULTILINE):
             heading = re.match(r"(#+) (.*)", text)
@@ -151,9 +145,9 @@ def planned_minutes(path):
                 part = heading[2] if ends or (heading[1] == "#" and index) else part
             exercise = re.match(r"### .*Exercise.*\((\d+) minutes", text)
             if exercise and not extra:
-                minutes[part] = minutes.get(part, 0) + int(exercise[1]) * (1.5 if new else 1)
+                minutes[part] = minutes.get(part, 0) + int(exercise[1]) * 1.5
             elif not extra:
-                prose, formulas = re.subn(r"\$\$.*?\$\$", "", text, flags=re.DOTALL) if new else (text, 0)
+                prose, formulas = re.subn(r"\$\$.*?\$\$", "", text, flags=re.DOTALL)
                 spent = reading(prose) + formulas / 3 + text.count("**Predict") / 4
                 minutes[part] = minutes.get(part, 0) + spent
     return minutes
