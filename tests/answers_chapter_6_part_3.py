@@ -86,6 +86,7 @@ WRONG = {
         softmax(),
         softmax(right="probabilities[torch.arange(len(labels)), labels].clamp(min=1e-9)"),
         softmax(powers="torch.exp(logits.clamp(-50, 50))"),
+        softmax(powers="torch.exp(logits.double())"),
         softmax(powers="torch.exp(logits - logits.max(dim=1, keepdim=True).values)"),
         softmax(right="probabilities[torch.arange(len(labels)), labels] + 1e-9"),
         softmax(powers="torch.exp(logits / logits.abs().max().clamp(min=20) * 20)"),
