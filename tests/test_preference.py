@@ -6,13 +6,14 @@ import math
 import numpy as np
 import prefer_language_model as script
 import pytest
+import score_preference as scoring
 from test_adapter_training import small_model
 
 from course_utils.answer_scores import score_answer
 from course_utils.networks.language_model_files import to_transformers
 from course_utils.questions import load_instructions
 from course_utils.runtime import load_torch
-from course_utils.tables import read_sweep
+from course_utils.tables import read_comments, read_sweep
 
 torch = load_torch()
 
@@ -55,6 +56,26 @@ def test_no_pair_holds_a_held_out_text():
     texts = {prompt.text_id for part in ("seen forms", "new forms", "python") for prompt in load_instructions(part)}
     ids = {pair["id"] for pair in script.load_pairs()}
     assert not texts & {prompt.text_id for prompt in load_instructions("train") if prompt.id in ids}
+
+
+def test_stored_shares_are_those_of_the_stored_answers_judged_anew():
+    prompts = {prompt.id: prompt for part in scoring.PARTS for prompt in load_instructions(part)}
+    answers = scoring.read_answers()
+    for row in answers:
+        if row["part"] != scoring.QUESTIONS and row["model"] in script.FOLDERS:
+            assert row["right"] == score_answer(prompts[row["id"]], row["answer"].replace(" / ", "\n")), row
+    rows = [row for row in read_sweep("preference_scores") if row["measure"] != "loss"]
+    assert {row["model"] for row in rows} == {"plain", "adapter", *script.FOLDERS}
+    for row in rows:
+        found = [
+            answer[row["measure"]]
+            for answer in answers
+            if (answer["part"], answer["model"]) == (row["part"], row["model"])
+            and row["kind"] in ("all", answer["kind"])
+        ]
+        assert len(found) == row["count"] and np.mean(found) == pytest.approx(row["value"], abs=1e-4)
+        assert row["against"] == "" or row["low"] <= row["difference"] <= row["high"]
+    assert "hardware" in "".join(read_comments("preference_scores"))
 
 
 @pytest.mark.parametrize("measure", script.FOLDERS)
