@@ -158,6 +158,15 @@ def compare_methods(explainer, pictures, answers, maps):
         for a, b in combinations(METHODS, 2):
             for form in ("signed", "absolute"):
                 yield name, a, b, form, f"{rank_correlation(maps[name][a, form], maps[name][b, form]):.4f}"
+    yield from multiply(explainer, pictures, answers, maps)
+
+
+def multiply(explainer, pictures, answers, maps):
+    """Yield the correlation of the gradient, multiplied by picture minus grey, with integrated gradients."""
+    for name, x in pictures.items():
+        values = tiles((x * explainer.pixels(x, answers[name], "gradient")).sum(axis=-1))  # grey is 0 in x
+        found = rank_correlation(values, maps[name]["integrated gradients", "signed"])
+        yield name, "gradient", "integrated gradients", "signed, times picture", f"{found:.4f}"
 
 
 def delete_places(explainer, pictures, answers, maps):
@@ -187,6 +196,15 @@ def shuffle_weights(explainer, pictures, answers, maps):
     for name, other in zip(pictures, [*list(pictures)[1:], next(iter(pictures))], strict=True):
         for key, values in maps[name].items():
             yield name, "another photograph", 0, *key, f"{rank_correlation(values, maps[other][key]):.4f}"
+    yield from add_noise(explainer, pictures, answers, maps)
+
+
+def add_noise(explainer, pictures, answers, maps):
+    """Yield the rank correlations with the maps of the same photograph, each number moved by 1 of 255: a ceiling."""
+    for name, x in pictures.items():
+        noise = np.random.default_rng(0).choice(np.float32([-1, 1]), x.shape) / 128  # in the scale of x
+        for key, values in explainer.maps(x + noise, answers[name]).items():
+            yield name, "noise of 1 of 255", 0, *key, f"{rank_correlation(values, maps[name][key]):.4f}"
 
 
 def add_up(explainer, pictures, answers, maps):
