@@ -63,7 +63,8 @@ def test_stored_shares_are_those_of_the_stored_answers_judged_anew():
     answers = scoring.read_answers()
     for row in answers:
         if row["part"] != scoring.QUESTIONS and row["model"] in script.FOLDERS:
-            assert row["right"] == score_answer(prompts[row["id"]], row["answer"].replace(" / ", "\n")), row
+            forms = row["answer"], row["answer"].replace(" / ", "\n")  # stored in one line; a sum may divide
+            assert row["right"] in [score_answer(prompts[row["id"]], form) for form in forms], row
     rows = [row for row in read_sweep("preference_scores") if row["measure"] != "loss"]
     assert {row["model"] for row in rows} == {"plain", "adapter", *script.FOLDERS}
     for row in rows:
