@@ -93,3 +93,16 @@ def test_the_page_on_asking_states_the_limits():
         f"at most {ask.LONGEST_QUESTION}",
     ):
         assert words in " ".join(ASK.split())
+
+
+def test_the_weeks_give_each_part_its_room_minutes():
+    """A learner's alone, times 1.5."""
+    alone = {}
+    for path in list_notebooks():
+        for cell in read_notebook(path).cells if path.parent == NOTEBOOKS else ():
+            for part, minutes in re.findall(r"^# Part (\d+)\b.*?(\d+) minutes\)", cell.source, re.MULTILINE):
+                place = path.stem[1], part
+                alone[place] = alone.get(place, 0) + int(minutes)
+    labs = re.findall(r"chapter (\d), part (\d) \((\d+)\)", section("Twelve weeks"))
+    assert len(labs) == 12 and {chapter for chapter, *_ in labs} == set("1234567")
+    assert [(c, p, int(minutes)) for c, p, minutes in labs] == [(c, p, round(1.5 * alone[c, p])) for c, p, _ in labs]
