@@ -17,6 +17,7 @@ from pathlib import Path
 
 from course_utils.exercises import NOT_YET, RIGHT
 from course_utils.notebooks import NOTEBOOKS, NotebookError, list_notebooks, read_notebook
+from course_utils.start_page import START
 
 __all__ = ["RESULTS", "Submission", "print_table", "read_submission", "read_submissions"]
 
@@ -47,7 +48,7 @@ def read_submissions(folder):
     """Return what each notebook in a folder shows, as a list of `Submission` in the order of their names.
 
     Whatever has `.ipynb` in its name counts, and so do a folder that cannot be opened and a link that leaves the
-    folder: each is there, with its problem. Backup folders of JupyterLab and macOS are left out.
+    folder: each is there, with its problem. The start page, and backup folders of JupyterLab and macOS, are left out.
 
     Raises
     ------
@@ -60,6 +61,7 @@ def read_submissions(folder):
     for place, folders, files in os.walk(folder, onerror=closed.append):
         folders[:] = [name for name in folders if name not in SKIPPED_FOLDERS]
         paths += [Path(place, name) for name in folders + files if not name.startswith("._")]
+    paths = [path for path in paths if path.name != START]
     found = [read_submission(path, folder) for path in paths if ".ipynb" in path.name.lower() or _leaves(path, folder)]
     for error in closed:
         found.append(Submission(_name(error.filename, folder), problem=f"cannot be opened ({error.strerror})"))

@@ -59,9 +59,10 @@ class Explainer:
     """The classifier of photographs, and four methods that say why."""
 
     def __init__(self, classifier):
+        keras = load_keras(threads=1)
         import tensorflow as tf
 
-        self.tf, self.model, keras = tf, classifier.model, load_keras(threads=1)
+        self.tf, self.model = tf, classifier.model
         layers = self.model.layers
         last = max(i for i, layer in enumerate(layers) if len(layer.output.shape) == 4)
         self.body, self.head = keras.Model(self.model.input, layers[last].output), keras.Sequential(layers[last + 1 :])

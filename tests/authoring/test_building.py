@@ -73,8 +73,12 @@ def test_a_change_of_names_that_is_cut_short_leaves_the_last_good_build(tmp_path
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sets no limit on the size of a file")
-@pytest.mark.parametrize(("module", "name"), [("slides", "reveal.css"), ("site", "experiments/data_sweep.py")])
-def test_a_full_disk_is_one_sentence_that_names_the_file_and_leaves_the_last_good_build(tmp_path, module, name):
+@pytest.mark.parametrize(
+    ("command", "module", "name"), [("slides", "decks", "reveal.css"), ("site", "site", "course.js")]
+)
+def test_a_full_disk_is_one_sentence_that_names_the_file_and_leaves_the_last_good_build(
+    tmp_path, command, module, name
+):
     """A limit on the size of files fails as a full disk does: while a file is written, without its name."""
     for folder in ("site", "slides"):
         (tmp_path / folder).mkdir()
@@ -87,7 +91,7 @@ from authoring.__main__ import main
 building.BUILD = Path(sys.argv[1])
 {module}.package_folder = lambda name: Path(sys.argv[1], "package")
 resource.setrlimit(resource.RLIMIT_FSIZE, (5000, resource.RLIM_INFINITY))
-sys.exit(main(["{module}"]))
+sys.exit(main(["{command}"]))
 """
     reveal = tmp_path / "package" / "_static" / "revealjs" / "dist"
     reveal.mkdir(parents=True)
