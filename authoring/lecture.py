@@ -8,7 +8,7 @@ import html
 import re
 
 from authoring.site import pictures
-from authoring.slides import Slide, markdown_html, shorten
+from authoring.slides import Slide, markdown_html, pages, shorten
 from course_utils.evidence import read_box
 from course_utils.notebooks import read_notebook
 
@@ -37,7 +37,7 @@ def lecture(path, notes):
                 for _, heading in _HEADING.findall(section):
                     pass
                 if section.startswith("# ") or re.match(r"## (Objectives|Key points)", section):
-                    slides.append(_prose(section, cells))
+                    slides += _prose(section, cells)
             continue
         new = [*_guesses(cell, asked), *_figures(cell, after), *_claims(cell)]
         if new and (chapter, heading) in left:
@@ -47,22 +47,18 @@ def lecture(path, notes):
 
 
 def _prose(section, cells):
-    """Return a slide of a title: a part's names its sections, another shows what a slide shows of its text."""
+    """Return slides of a title: a part's names its sections, another shows what a slide shows of its text."""
     (_, title), *_ = _HEADING.findall(section)
-    text = section.split("\n", 1)[1] if "\n" in section else ""
-    shown = [f"<h2>{_plain(title)}</h2>"]
+    text = section.split("\n", 1)[1].strip() if "\n" in section else ""
     if title.startswith("Part "):
         sources = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
         part = re.split(r"^# ", sources.split(f"# {title}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
-        shown.append(markdown_html("\n".join(f"- {one}" for one in re.findall(r"^## (.+)$", part, re.MULTILINE))))
+        shown = "\n".join(f"- {one}" for one in re.findall(r"^## (.+)$", part, re.MULTILINE))
     else:
         runs = re.search(r"^\*\*What runs here:\*\* (.+)$", text, re.MULTILINE)  # of a chapter's first cell
-        shown.append(markdown_html(runs[1] if runs else shorten(text)))
-    return Slide(False, shown, [markdown_html(text) if text.strip() else "<p>Which of these can you answer now?</p>"])
-
-
-def _plain(text):
-    return re.sub(r"</?p>", "", markdown_html(text)).strip()
+        shown = runs[1] if runs else shorten(text)
+    said = markdown_html(text) if text else "<p>Which of these can you answer now?</p>"
+    return [Slide(False, [markdown_html(page)], [said]) for page, _ in pages(f"## {title}\n\n{shown}")]
 
 
 def _printed(cell):

@@ -21,7 +21,17 @@ from pathlib import Path
 from authoring.site import pictures
 from course_utils.notebooks import ROOT, NotebookError, read_notebook
 
-__all__ = ["HEIGHT", "SLIDE_TYPES", "WIDTH", "Slide", "deck", "markdown_html", "read_instructor_notes", "shorten"]
+__all__ = [
+    "HEIGHT",
+    "SLIDE_TYPES",
+    "WIDTH",
+    "Slide",
+    "deck",
+    "markdown_html",
+    "pages",
+    "read_instructor_notes",
+    "shorten",
+]
 
 SLIDE_TYPES = ("slide", "subslide", "fragment", "notes", "skip")
 NOTES = ROOT / "docs" / "instructor_notes.md"
@@ -133,7 +143,7 @@ def _split_long(block):
     return [part for piece in halves for part in _split_long("\n".join(head + piece))] or [block]
 
 
-def _pages(text):
+def pages(text):
     """Split Markdown between its blocks so that each page fits a slide: [(Markdown, estimated height), ...].
 
     The last heading is repeated on each page.
@@ -333,7 +343,7 @@ def _add_prose(slides, source, kind, notes, chapter):
             slides[-1].parts.append(f'<div class="fragment">{markdown_html(short)}</div>')
             slides[-1].notes += full
         else:
-            for place_below, (page, height) in enumerate(_pages(short)):
+            for place_below, (page, height) in enumerate(pages(short)):
                 below = kind == "subslide" and position == 0 or place_below > 0
                 _append(slides, Slide(below, [markdown_html(page)], [] if place_below else full, height))
 

@@ -136,7 +136,7 @@ def test_long_lists_and_tables_are_split_and_keep_their_heading(tmp_path):
 
 
 def test_a_very_long_list_is_split_until_each_part_fits():
-    pages = slides._pages("## Much\n\n" + "\n".join(f"- item {i} " + "word " * 12 for i in range(60)))
+    pages = slides.pages("## Much\n\n" + "\n".join(f"- item {i} " + "word " * 12 for i in range(60)))
     assert len(pages) > 3 and all(height <= slides.TEXT_BOX[1] for _, height in pages)
     assert [i for page, _ in pages for i in re.findall(r"- item (\d+)", page)] == [str(i) for i in range(60)]
 
