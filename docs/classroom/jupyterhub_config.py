@@ -11,7 +11,7 @@ SERVER_GB = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GB
 # What you may want to change ------------------------------------------------------------------------------------------
 
 ADDRESS = "http://127.0.0.1:8000"  # this machine only; README.md, "Open it to the room"
-SEATS = int((SERVER_GB - 2) / 1.5)  # measured: 0.8 GB a seat in chapter 4, 1.5 in the heaviest chapter
+SEATS = int((SERVER_GB - 2) / 2)  # measured: 0.8 GB a seat in chapter 4, 1.9 in chapters 6 and 7
 KERNEL_GB = 3  # what one kernel may ask for; measured: chapters ask for up to 2.3
 IDLE_KERNEL_MINUTES = 60  # a kernel that runs nothing for so long is ended, and its memory is free again
 IDLE_SEAT_MINUTES = 120  # then the whole seat; the files stay
