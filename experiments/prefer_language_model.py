@@ -10,7 +10,8 @@ train: direct preference optimisation (Rafailov et al., 2023, arXiv:2305.18290),
 "honest" judges all kinds of prompts, so that saying "The text does not say." is right where it does not; "answers"
 counts right answers only, so a prompt without an answer in its text makes no pair. Both have the same number of pairs,
 and most in common. Beta is the paper's 0.1; rate (a fifth of the tuning's) and epochs were set beforehand,
-not searched. `score_preference.py` scores both on prompts that neither saw.
+not searched. The adapter of "honest" is stored with the course, for chapter 7; the other one, a control, is made anew.
+`score_preference.py` scores both on prompts that neither saw.
 """
 
 import argparse

@@ -100,8 +100,8 @@ def read_answers():
         if row["part"] == QUESTIONS:
             question = questions[row["id"]]
             verdict = judge(question, row["answer"])
-            row |= {"kind": question.kind, "group": row["id"], "right": int(verdict in ("right", "abstained"))}
-            row["right"] = int(verdict == ("right" if question.kind == "known" else "abstained"))
+            right = int(verdict == ("right" if question.kind == "known" else "abstained"))
+            row |= {"kind": question.kind, "group": row["id"], "right": right}
             row |= {"invented": int(verdict == "invented"), "abstained": int(verdict == "abstained")}
         else:
             row["group"] = row[PARTS[row["part"]]]

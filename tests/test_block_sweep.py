@@ -1,21 +1,17 @@
 """The stored block sweep is complete, its differences are what its rows say, and its script runs end to end."""
 
-import importlib.util
+from importlib import import_module
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from course_utils.notebooks import ROOT
 from course_utils.tables import read_sweep
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("block_sweep", ROOT / "experiments" / "block_sweep.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return import_module("block_sweep")
 
 
 def test_every_planned_run_is_stored_with_the_rate_that_the_pilot_chose(script):

@@ -1,20 +1,16 @@
 """The stored compute sweep is complete, and its script divides a budget as the lesson says."""
 
-import importlib.util
+from importlib import import_module
 
 import pytest
 
 from course_utils.networks.small_models import CONTEXT, LANGUAGE_BATCH, build_language_model, count_parameters
-from course_utils.notebooks import ROOT
 from course_utils.tables import read_sweep
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("compute_sweep", ROOT / "experiments" / "compute_sweep.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return import_module("compute_sweep")
 
 
 def test_every_size_in_range_was_trained_with_every_seed(script):

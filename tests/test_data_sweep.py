@@ -1,7 +1,7 @@
 """The stored sweep over training-set sizes: complete, possible, and made by the code that the lesson shows."""
 
 import ast
-import importlib.util
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -15,10 +15,7 @@ LESSON = NOTEBOOKS / "01_background.ipynb"
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("data_sweep", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return import_module("data_sweep")
 
 
 @pytest.fixture(scope="module")

@@ -1,22 +1,18 @@
 """The stored sweep of seeds is complete and says what chapter 4 says of it, and its script runs end to end."""
 
-import importlib.util
+from importlib import import_module
 
 import numpy as np
 import pytest
 
 from course_utils.data import load_digits
 from course_utils.fitting import mean_interval
-from course_utils.notebooks import ROOT
 from course_utils.tables import read_sweep
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("digit_stopping", ROOT / "experiments" / "digit_stopping.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return import_module("digit_stopping")
 
 
 @pytest.fixture(scope="module")

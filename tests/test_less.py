@@ -1,6 +1,6 @@
 """Fewer bits and smaller networks: the stored measurements are complete, and say what chapter 7 says of them."""
 
-import importlib.util
+from importlib import import_module
 
 import gguf
 import numpy as np
@@ -8,27 +8,19 @@ import pytest
 
 from course_utils.data import load_digits
 from course_utils.fitting import mean_interval
-from course_utils.notebooks import ROOT
 from course_utils.tables import read_sweep
 
 ITEMS = {"mini-GPT": 58, "mini-T5": 200, "MiniLM": 60, "SmolLM2": 12}
 
 
-def load_script(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "experiments" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def bits():
-    return load_script("fewer_bits")
+    return import_module("fewer_bits")
 
 
 @pytest.fixture(scope="module")
 def distil():
-    return load_script("distil_digits")
+    return import_module("distil_digits")
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,10 @@
 """What the stored sweep over voices and noise holds, and that its script measures a clip as the lesson does."""
 
-import importlib.util
 from collections import Counter
+from importlib import import_module
 
 import pytest
 
-from course_utils.notebooks import ROOT
 from course_utils.speech.recogniser import Segment, Transcript
 from course_utils.speech.synthesiser import WORDS_PER_MINUTE
 from course_utils.speech.words import word_errors
@@ -14,10 +13,7 @@ from course_utils.tables import read_comments, read_sweep
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("speech_sweep", ROOT / "experiments" / "speech_sweep.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return import_module("speech_sweep")
 
 
 def test_every_voice_and_every_noise_heard_every_clip_with_both_settings(script):

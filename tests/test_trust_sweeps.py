@@ -1,25 +1,17 @@
 """What the stored measurements on trust hold, and that their scripts measure as the lesson does."""
 
-import importlib.util
 from collections import Counter
+from importlib import import_module
 
 import numpy as np
 import pytest
 
-from course_utils.notebooks import ROOT
 from course_utils.tables import read_sweep
-
-
-def script(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "experiments" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
 def explain():
-    return script("explain_photos")
+    return import_module("explain_photos")
 
 
 def test_every_photograph_was_explained_in_every_way(explain):
@@ -58,7 +50,7 @@ def test_a_sign_decides_whether_the_gradient_notices_a_shuffled_layer():
 
 
 def test_patches_pair_24_prompts_at_every_place_and_depth():
-    patches = script("patch_capitals")
+    patches = import_module("patch_capitals")
     rows = read_sweep("capital_patches")
     found = Counter((row["source_prompt"], row["place"], row["depth"]) for row in rows)
     assert set(found.values()) == {24}
@@ -69,7 +61,7 @@ def test_patches_pair_24_prompts_at_every_place_and_depth():
 
 
 def test_networks_are_paired_by_seed_and_equal_but_for_their_training():
-    trained = script("adversarial_digits")
+    trained = import_module("adversarial_digits")
     rows = read_sweep("adversarial_digits", pictures="as they are")
     runs = Counter((row["updates"], row["seed"]) for row in rows)
     assert runs == {(updates, seed): 2 for updates, seeds in trained.SEEDS.items() for seed in seeds}

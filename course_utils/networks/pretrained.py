@@ -110,6 +110,7 @@ def load_digit_diffusion(path=None):
     return model
 
 
+ADAPTERS = {"course": "smollm2_adapter", "preferred": "smollm2_preferred"}  # the course's own, in the table of weights
 _IN_USE = weakref.WeakValueDictionary()  # each part of a lesson loads it, and two would take 1 GB
 
 
@@ -124,7 +125,8 @@ def load_language_model(path=None, adapter=None):
         checksum nor its licence is known to the course.
     adapter : str or Path, optional
         A low-rank adapter that is added to the weights: a folder as peft writes it, or "course" for the one that the
-        course tuned to answer from a text, or to say that the text does not say (models/smollm2_adapter/README.md).
+        course tuned to answer from a text, or to say that the text does not say (models/smollm2_adapter/README.md), or
+        "preferred" for that one tuned on by preference (models/smollm2_preferred/README.md).
 
     Returns
     -------
@@ -179,8 +181,8 @@ def load_sentence_encoder(path=None):
 
 
 def _load_adapted(path, adapter):
-    if adapter == "course":
-        content, folder = verified_bytes("smollm2_adapter"), locate("smollm2_adapter").parent
+    if adapter in ADAPTERS:
+        content, folder = verified_bytes(ADAPTERS[adapter]), locate(ADAPTERS[adapter]).parent
     else:
         folder = check_path("adapter", adapter)
         if not (folder / ADAPTER_FILE).is_file():

@@ -6,6 +6,7 @@ import subprocess
 
 import nbformat
 import pytest
+from PIL import Image
 
 from authoring import building
 from authoring import site as website
@@ -103,6 +104,19 @@ def test_the_ledger_page_has_a_row_a_claim_with_its_verdict_and_picture(staged):
         assert f'id="claim-{id}"' in text
     shown = re.findall(r'src="(_static/ledger/[^"]+)"', text)
     assert len(shown) > 25 and all((staged / path).stat().st_size < 30_000 for path in shown)
+
+
+def test_readme_shows_the_landing_pages_picture_and_its_numbers(staged):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown, kept = (
+        Image.open(path).convert("RGB")
+        for path in (staged / "_static" / "landing.png", ROOT / "docs" / "pictures" / "inventions.png")
+    )
+    assert shown.size == kept.size and shown.tobytes() == kept.tobytes()
+    alt = re.search(r'class="landing"[^>]*alt="([^"]+)"', (staged / "index.md").read_text(encoding="utf-8"))[1]
+    said = re.search(r"!\[(.+?)\]\(docs/pictures/inventions.png\)", readme)[1]
+    drawn, told = (set(re.findall(r"\b\d\d\b", text)) for text in (alt.split(".")[0], said))
+    assert len(drawn) == 3 and drawn <= told
 
 
 def write_chapter(folder, name, references):
