@@ -16,7 +16,7 @@ WRONG := $(shell [ -f $(VENV)/pyvenv.cfg ] || exit 0; \
 OFFLINE := HF_HUB_OFFLINE=1 COURSE_PROFILE=offline COURSE_PROGRESS=off TF_CPP_MIN_LOG_LEVEL=3
 
 .DEFAULT_GOAL := help
-.PHONY: lab test test-browser site slides notebooks lint help again
+.PHONY: lab test test-answers test-browser site slides notebooks lint help again
 
 lab: $(CHECKED)  ## Open JupyterLab on a start page, in copies of your own in work/ (PORT=…; ARGS=… goes to JupyterLab)
 	@$(BIN)/python -m course_utils lab $(if $(PORT),"--port=$(PORT)") $(ARGS)
@@ -28,6 +28,9 @@ $(CHECKED): $(STAMP)
 test: $(STAMP)  ## Test helpers, the notebooks' rules, and every stored output (strict nbval)
 	$(OFFLINE) $(BIN)/python -m pytest -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 120 \
 		--nbval-sanitize-with tests/nbval_sanitize.cfg tests notebooks
+
+test-answers: $(STAMP)  ## Run each chapter with its exercises answered in another right form (some minutes)
+	$(OFFLINE) $(BIN)/python -m pytest -n 2 --dist load tests/whole
 
 test-browser: $(SITE_STAMP)  ## Test JupyterLab, the site and the slides in a browser (pictures: build/browser)
 	@$(BIN)/python tests/browser/find_browser.py > /dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null \

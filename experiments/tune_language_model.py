@@ -18,7 +18,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from safetensors.torch import load_file, save_file
 
 from course_utils.networks.adapter import ADAPTER_FILE, CONFIG_FILE, tensor_names
 from course_utils.networks.language_model_files import NAMES, to_transformers
@@ -32,6 +31,7 @@ MATRICES = ("query", "key", "value", "output", "gate", "up", "down")
 BATCH, WARM_UP, SEED, LONGEST, SAVE_SECONDS = 12, 10, 0, 640, 60
 
 torch = load_torch()
+from safetensors.torch import load_file, save_file  # noqa: E402  torch is loaded by its door first
 
 
 class LowRank(torch.nn.Module):
