@@ -22,8 +22,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-from safetensors.torch import load_file
-from tune_language_model import ROOT, add_layers, fast_bfloat16, hardware, write_adapter
+from tune_language_model import ROOT, add_layers, fast_bfloat16, hardware, load_file, write_adapter
 
 from course_utils.answer_scores import score_answer
 from course_utils.networks.adapter import ADAPTER_FILE, tensor_names
