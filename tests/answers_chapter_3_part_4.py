@@ -2,7 +2,7 @@
 
 
 def drawing(
-    zero="if temperature == 0:\n return np.arange(len(logits)) == np.argmax(logits)",
+    zero="if temperature == 0:\n return 1.0 * (np.arange(len(logits)) == np.argmax(logits))",
     p="softmax(logits / temperature)",
     order="np.argsort(-p)",
     cut="before >= top_p",
