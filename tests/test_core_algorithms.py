@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from course_utils.networks.diffusion import draw_digits
 from course_utils.networks.language_model import Config, LanguageModel, Layer, causal_mask, turns
 from course_utils.notebooks import NOTEBOOKS, load_definitions, read_notebook
 from course_utils.runtime import load_keras, load_torch
@@ -142,6 +143,17 @@ def test_extend_cache_reads_a_text_in_pieces_as_in_one_pass(seed, pieces):
         read.append(LESSON.attend(queries[:, start:stop], *seen))
     wanted = LESSON.attend(queries, keys, values, np.tri(n, dtype=bool))
     assert np.allclose(np.concatenate(read, axis=1), wanted) and np.array_equal(cache["keys"], keys)
+
+
+@few
+@given(seed=seeds, steps=sizes)
+def test_step_back_draws_what_was_scored(seed, steps):
+    network = SimpleNamespace(predict_on_batch=lambda inputs: np.sin(3 * inputs[0]))
+    images = np.random.default_rng(seed).standard_normal((2, 28, 28, 1), dtype=np.float32)
+    angles = np.linspace(np.pi / 2, 0, steps + 1, dtype=np.float32)
+    for now, later in zip(angles[:-1], angles[1:], strict=True):
+        images = LESSON.step_back(images, network.predict_on_batch([images]), now, later)
+    assert np.allclose((images[..., 0] + 1) / 2, draw_digits(network, [1, 2], steps, seed), atol=1e-5)
 
 
 def test_the_losses_of_a_texts_tokens_equal_torch():
