@@ -1,10 +1,13 @@
 """Figures: what is drawn equals what was given, the words are the caller's, and bad input is named."""
 
+import base64
+import io
 import os
 
 import matplotlib
 import numpy as np
 import pytest
+from PIL import Image
 
 matplotlib.use("Agg")
 
@@ -92,7 +95,7 @@ def test_a_notebook_shows_each_figure_once_with_alternative_text(monkeypatch):
     monkeypatch.delenv("MPLBACKEND", raising=False)
     bars = r"plotting.plot_bars(['a\na', 'b'], [1, 2], 'B is twice A', 'value')"
     photograph = "plotting.plot_images([np.zeros((9, 9, 3))], ['night'], 'All is black')"
-    own = "figure, axes = pyplot.subplots()\nprint('Figure: Own')\nplotting.show(figure, 'Own')"
+    own = "with plotting.new_figure('Own', 'Dots') as figure:\n    figure.subplots()"
     book = nbformat.v4.new_notebook()
     sources = ["import numpy as np\nfrom matplotlib import pyplot\nfrom course_utils import plotting", bars]
     book.cells = [nbformat.v4.new_code_cell(source) for source in [*sources, f"plot = {bars}", photograph, own]]
@@ -101,8 +104,8 @@ def test_a_notebook_shows_each_figure_once_with_alternative_text(monkeypatch):
     expected = [
         ("Figure: B is twice A", "image/png", "B is twice A. Bars: a a 1, b 2."),
         ("Figure: B is twice A", "image/png", "B is twice A. Bars: a a 1, b 2."),
-        ("Figure: All is black", "image/jpeg", "All is black. Images: night."),
-        ("Figure: Own", "image/png", "Own"),
+        ("Figure: All is black", "image/png", "All is black. Images: night."),
+        ("Figure: Own", "image/png", "Own. Dots."),
     ]
     page, _ = nbconvert.HTMLExporter(template_name="classic").from_notebook_node(book)
     for cell, (title, kind, alt) in zip(book.cells[1:], expected, strict=True):
@@ -110,7 +113,20 @@ def test_a_notebook_shows_each_figure_once_with_alternative_text(monkeypatch):
         assert cell.outputs[0].text.strip() == title
         assert kind in cell.outputs[1].data and cell.outputs[1].metadata == {kind: {"alt": alt}}
         assert f'alt="{alt}"' in page
-    assert book.cells[1].outputs[1].data["text/plain"] == "<Figure size 850x480 with 1 Axes>"
+        stored = Image.open(io.BytesIO(base64.b64decode(cell.outputs[1].data[kind])))
+        assert stored.convert("RGBA").getpixel((0, 0))[3] == 0  # a dark page shows through
+
+
+@pytest.mark.parametrize("page", ["#FFFFFF", "#14181E", "#111111"])  # light, the site's dark, JupyterLab's dark
+def test_writing_reads_on_light_and_dark_pages(page):
+    lighter, darker = sorted((_luminance(page), _luminance(plotting.INK)), reverse=True)
+    assert (lighter + 0.05) / (darker + 0.05) > 4
+
+
+def _luminance(colour):
+    """Relative luminance, as WCAG 2.1 defines it."""
+    parts = np.array([int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)])
+    return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
 
 
 # --- curves and lines -----------------------------------------------------------------------------------------------
