@@ -12,11 +12,10 @@ import numpy as np
 
 from course_utils.checks import check_count, check_numbers, check_texts
 from course_utils.networks.language_model import Config, softmax
-from course_utils.plotting import COLOURS, Plot, _figure
+from course_utils.plotting import COLOURS, INK, Plot, new_figure
 
 __all__ = ["draw_adapter", "draw_attention", "draw_block", "draw_cache", "draw_retrieval"]
 
-_INK = "#767676"  # a contrast of 4.5 with white, and of 4.1 with #121212
 _BLUE, _ORANGE, _GREEN, _PINK = COLOURS[:4]
 _WIDTH = 850
 _LETTER, _LINE = 10, 21  # pixels that a letter and a line need, at 12 points
@@ -52,7 +51,7 @@ def draw_attention(tokens, query, keys, values, position):
                     _arrow(axes, (x, y - 44), (x, y - 18))
                 else:
                     _text(axes, x, 12, tokens[column])
-                _box(axes, x, y, width - 10, 36, _numbers(cell), _INK if hidden else colour)
+                _box(axes, x, y, width - 10, 36, _numbers(cell), INK if hidden else colour)
         _box(axes, 765, 110, 165, 56, f"query q of {reader}\n{_numbers(query)}", _GREEN)
         _arrow(axes, (682, 110), (635, 110))
         _chain(axes, 296, 635, (765, 165, f"{reader} reads\nΣ a · v = {read}", _PINK), height=56)
@@ -70,7 +69,7 @@ def draw_block(config):
     with _canvas(title, f"{drawn}gate and up {hidden}; down; add", 440) as axes:
         for y, way, told in ((115, 3, "attention"), (325, 428, "the network")):
             side = np.sign(y - way)
-            _chain(axes, y, 5, (102, 105, "RMSNorm", _INK))
+            _chain(axes, y, 5, (102, 105, "RMSNorm", INK))
             _arrow(axes, (25, y), (25, way), (800, way), (800, y - 20 * side))
             _text(axes, 400, way + 14 * side, f"x is kept, and what {told} finds is added")
         for y, name, shape in ((62, "query", heads), (115, "key", shared), (168, "value", shared)):
@@ -162,7 +161,7 @@ def draw_adapter(m, n, rank):
     drawn = f"x goes through W, {m} × {n}, and beside it through A, {rank} × {n}, and B, {m} × {rank}; both are added"
     with _canvas(title, drawn, 400) as axes:
         _text(axes, 15, 85, "x")
-        _chain(axes, 85, 30, (250, width, "", _INK), height=height)
+        _chain(axes, 85, 30, (250, width, "", INK), height=height)
         _chain(axes, 85, 250 + width / 2, (770, 40, "+", _GREEN))
         _text(axes, 262 + width / 2, 70, f"W: {m:,} × {n:,}, frozen", ha="left")
         _arrow(axes, (75, 85), (75, 280), (250 - width / 2, 280))
@@ -180,14 +179,14 @@ def draw_adapter(m, n, rank):
 @contextmanager
 def _canvas(title, drawn, height):
     """Give axes of 850 × `height` pixels, y downwards; the rest is as in `course_utils.plotting`."""
-    with _figure(title, drawn, (_WIDTH / 100, height / 100 + 0.5)) as figure:
+    with new_figure(title, drawn, (_WIDTH / 100, height / 100 + 0.5)) as figure:
         axes = figure.subplots()
         axes.set(xlim=(-2, _WIDTH + 2), ylim=(height + 2, -2), aspect="equal")
         axes.axis("off")
         yield axes
 
 
-def _text(axes, x, y, text, colour=_INK, ha="center"):
+def _text(axes, x, y, text, colour=INK, ha="center"):
     axes.text(x, y, text, color=colour, fontsize=12, va="center", ha=ha)
 
 
@@ -207,7 +206,7 @@ def _box(axes, x, y, width, height, text, colour):
 
 def _arrow(axes, *points):
     """Draw lines from point to point, with a head at the last."""
-    style = {"color": _INK, "linewidth": 1.5}
+    style = {"color": INK, "linewidth": 1.5}
     axes.plot(*zip(*points[:-1], strict=True), **style)
     axes.annotate("", points[-1], points[-2], arrowprops={"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0, **style})
 
