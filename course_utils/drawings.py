@@ -93,27 +93,25 @@ def draw_block(config):
 
 
 def draw_cache(prompt, new):
-    """Draw what a model computes and what it keeps while it writes the tokens `new`, at most 6, after `prompt`."""
+    """Draw what a model computes and keeps while it writes the tokens `new`, at most 6, after `prompt`, at most 10."""
     prompt, new = check_texts("prompt", prompt), check_texts("new", new)
-    check_count("number of new tokens", len(new), 1, 6)
+    check_count("number of tokens in prompt", len(prompt), 1, 10)
+    check_count("number of tokens in new", len(new), 1, 6)
     tokens = [token.strip(" ").replace("\n", "\\n") for token in (*prompt, *new)]
     steps, below = range(len(prompt), len(tokens)), 50 * len(new)
     title = f"With a cache {steps[-1]} rows are computed, without one {sum(steps)}"
     drawn = f"The prompt's {len(prompt)} rows together, then one row a token; keys and values are kept"
-    widths = np.array([min(max(4, len(token)), 12) for token in tokens[:-1]])
-    check_count("letters of prompt and new, 4 to 12 a token", int(widths.sum()), 1, 60)
+    widths = np.clip([len(token) for token in tokens[:-1]], 4, 60 // len(tokens[:-1]))
     ends = 110 + np.cumsum([0, *widths]) * 600 / widths.sum()
     with _canvas(title, drawn, below + 70) as axes:
         for y, step in zip(range(20, below, 50), steps, strict=True):
             _text(axes, 50, y, "prompt" if step == len(prompt) else f"token {step}")
             for place, (left, right) in enumerate(zip(ends[:step], ends[1:], strict=False)):
                 kept = place < step - 1 and step > len(prompt)
-                text, colour = ("k, v", _GREEN) if kept else (tokens[place], _ORANGE)
+                text, colour = ("k v", _GREEN) if kept else (tokens[place], _ORANGE)
                 _box(axes, (left + right) / 2, y, right - left - 6, 40, text, colour)
             _chain(axes, y, ends[step], (791, 112, tokens[step], _BLUE))
-        _text(
-            axes, 425, below + 20, "a token: its row is computed · k, v: its keys and values are kept · right: written"
-        )
+        _text(axes, 425, below + 20, "a token: its row is computed · k v: keys and values are kept · right: written")
         sums = " + ".join(map(str, (len(prompt), *[1] * (len(new) - 1)))), " + ".join(map(str, steps))
         _text(axes, 425, below + 50, f"rows: {sums[0]} with the cache, {sums[1]} without")
     return Plot(axes.figure, axes)
@@ -197,10 +195,10 @@ def _box(axes, x, y, width, height, text, colour):
     tint = [0.45 * int(colour[i : i + 2], 16) / 255 + 0.55 for i in (1, 3, 5)]
     corner = (x - width / 2, y - height / 2)
     axes.add_patch(Rectangle(corner, width, height, facecolor=tint, edgecolor=colour, linewidth=1.5))
-    columns, most = max(1, int(width / _LETTER)), int((height - 4) / _LINE)
+    columns, most = max(3, int(width / _LETTER)), int((height - 4) / _LINE)
     lines = [part for line in text.split("\n") for part in textwrap.wrap(line, columns)]
     if len(lines) > most:
-        lines[most - 1 :] = [lines[most - 1][: columns - 1] + "…"]
+        lines[most - 1 :] = [lines[most - 1][: columns - 2] + "…"]
     _text(axes, x, y, "\n".join(lines), "#222222")
 
 

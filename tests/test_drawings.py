@@ -28,7 +28,7 @@ CASES = {
     "block, large": lambda: drawings.draw_block(LARGE),
     "cache": lambda: drawings.draw_cache(PROMPT, NEW),
     "cache, small": lambda: drawings.draw_cache(["a"], ["b"]),
-    "cache, many": lambda: drawings.draw_cache(PROMPT, ["internationalisation"] + ["a"] * 5),
+    "cache, many": lambda: drawings.draw_cache(["internationalisation"] * 10, ["a"] * 5 + ["x" * 30]),
     "retrieval": lambda: drawings.draw_retrieval("Where?", [3, 4], NAMES, VECTORS, "There."),
     "retrieval, long": lambda: drawings.draw_retrieval(QUESTION, [3, 4], NAMES, VECTORS, ANSWER, k=4),
     "adapter": lambda: drawings.draw_adapter(576, 576, 8),
@@ -120,7 +120,7 @@ def test_the_block_shows_the_sizes_that_it_is_given():
 def test_the_cache_counts_rows(capsys):
     plot = drawings.draw_cache(PROMPT, NEW)
     shown = written(plot)
-    assert shown.count("k, v") == 6 + 7 and shown[-1] == "rows: 6 + 1 + 1 with the cache, 6 + 7 + 8 without"
+    assert shown.count("k v") == 6 + 7 and shown[-1] == "rows: 6 + 1 + 1 with the cache, 6 + 7 + 8 without"
     assert shown.count("Python") == 1 and shown.count("collection") == 2 and shown.count("\\n") == 1
     assert capsys.readouterr().out == "Figure: With a cache 8 rows are computed, without one 21\n"
 
@@ -152,8 +152,11 @@ def test_the_adapter_is_drawn_to_scale(capsys):
         (lambda: drawings.draw_attention(TOKENS, ["a"], np.eye(4), [1], 0), "query: found .* expected numbers"),
         (lambda: drawings.draw_block({"d_model": 576}), "config: found dict, expected a model's sizes. Write model"),
         (lambda: drawings.draw_cache([], ["a"]), "prompt: found 0 entries"),
-        (lambda: drawings.draw_cache(["a"] * 15, ["b"] * 2), "letters of prompt and new.*: found 64, .* from 1 to 60"),
-        (lambda: drawings.draw_cache(["a"], list("bcdefgh")), "number of new tokens: found 7, expected .* from 1 to 6"),
+        (lambda: drawings.draw_cache(["a"] * 11, ["b"]), "number of tokens in prompt: found 11, .* from 1 to 10"),
+        (
+            lambda: drawings.draw_cache(["a"], list("bcdefgh")),
+            "number of tokens in new: found 7, expected .* from 1 to 6",
+        ),
         (
             lambda: drawings.draw_retrieval("q", [1, 2, 3], NAMES, VECTORS, "a"),
             r"question_vector, vectors: found shapes \(3,\), \(5, 2\), expected \(d,\), \(5, d\)",
