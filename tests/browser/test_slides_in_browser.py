@@ -48,13 +48,31 @@ def test_nothing_overflows_a_slide(open_page, shot, decks, name):
     page.evaluate("Reveal.slide(3, 1, 99)")
     shot(page, f"slides-{name}")
     path = NOTEBOOKS / f"{stem}.ipynb"
-    assert len(measured) == len(slides.deck(path) if name != stem else lecture(path, {}))
+    assert len(measured) == len(slides.deck(path) if name != stem else lecture(path, slides.read_instructor_notes()))
     too_large = [slide for slide in measured if slide["down"] > slides.HEIGHT or slide["right"] > slides.WIDTH]
     assert too_large == []
     assert [slide for slide in measured if slide["down"] < 20] == []  # empty
     assert page.locator("mjx-merror").count() == 0
     assert page.evaluate("[...document.images].filter(i => !i.complete || !i.naturalWidth).length") == 0
     assert page.refused == [] and page.script_errors == []
+
+
+def test_the_figure_takes_the_place_of_a_guess_when_its_result_was_shown(open_page, shot, decks):
+    page = open_page(1280, 720)
+    page.goto((decks / "05_applications.html").as_uri())
+    page.wait_for_function(READY)
+    page.evaluate(
+        "Reveal.slide(...Object.values(Reveal.getIndices("
+        "Reveal.getSlides().find(slide => slide.querySelector('.answer')))).slice(0, 2), -1)"
+    )
+    slide = page.locator("section.present section.present")
+    question, answers, figure = slide.locator("h2"), slide.locator("div.guess"), slide.locator(".answer")
+    assert question.is_visible() and answers.is_visible() and not figure.is_visible()
+    page.keyboard.press("Space")
+    assert slide.locator("p.guess").is_visible() and answers.is_visible() and not figure.is_visible()
+    page.keyboard.press("Space")
+    assert question.is_visible() and figure.is_visible() and not answers.is_visible()
+    shot(page, "slides-answer")
 
 
 def test_an_overflow_would_be_noticed(open_page, decks):
