@@ -16,21 +16,53 @@ SETUP = (ROOT / "docs" / "setup.md").read_text(encoding="utf-8")
 
 
 def section(heading):
-    return re.search(rf"^## {heading}.*?$(.+?)(?=^## |\Z)", GUIDE, re.MULTILINE | re.DOTALL)[1]
+    return re.search(rf"^###? {heading}.*?$(.+?)(?=^###? |\Z)", GUIDE, re.MULTILINE | re.DOTALL)[1]
 
 
-@pytest.mark.parametrize(("heading", "total"), [("Half day", 210), ("One day", 420)])
-def test_schedule_has_no_gap(heading, total):
-    spans = [tuple(map(int, span)) for span in re.findall(r"^\| (\d+)–(\d+) \|", section(heading), re.MULTILINE)]
-    assert spans[0][0] == 0 and spans[-1][1] == total
-    assert all(end == start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+def part_minutes():
+    """Return the minutes of a learner alone: ("3", "part 1") to 45; a part in two halves has them and their sum."""
+    alone = {}
+    for path in list_notebooks():
+        for cell in read_notebook(path).cells if path.parent == NOTEBOOKS else ():
+            for part, half, minutes in re.findall(
+                r"^##? (?:Part )?(\d+)(, second half)? · .*?(\d+) minutes\)", cell.source, re.MULTILINE
+            ):
+                name = f"part {part}" if part != "0" else "section 0"
+                if half:
+                    alone[path.stem[1], name + half] = int(minutes)
+                    alone[path.stem[1], f"{name}, first half"] = alone[path.stem[1], name]
+                alone[path.stem[1], name] = alone.get((path.stem[1], name), 0) + int(minutes)
+    return alone
 
 
-def test_each_half_of_the_three_days_fills_its_minutes_less_the_break():
-    rows = re.findall(r"^\| day \d \| (.+?) \| (.+?) \|$", section("Three days"), re.MULTILINE)
-    assert len(rows) == 3
-    for half in (half for row in rows for half in row):
-        assert sum(map(int, re.findall(r"\((\d+)\)", half))) + 15 == 180
+TAUGHT = r"chapter (\d), ((?:part|section) \d(?:, (?:first|second) half)?)"
+SCHEDULES = {"Half day": 210, "One day": 420, "Day 1": 420, "Day 2": 420, "Day 3": 420}
+
+
+@pytest.mark.parametrize("heading", SCHEDULES)
+def test_schedules_give_each_part_its_room_minutes_without_a_gap(heading):
+    """A part takes a learner's minutes alone times 1.5; where one changed, the message has the first column."""
+    rows = re.findall(r"^\| (\d+)–(\d+) \| (.+?) \|", section(heading), re.MULTILINE)
+    alone, expected, now = part_minutes(), [], 0
+    for start, end, what in rows:
+        taught = re.match(TAUGHT, what)
+        minutes = round(1.5 * alone[taught.groups()]) if taught else int(end) - int(start)
+        expected.append(f"{now}–{now + minutes}")
+        now += minutes
+    stated = [f"{start}–{end}" for start, end, _ in rows]
+    total = SCHEDULES[heading]
+    assert (stated, now) == (expected, total), (
+        f"{heading}: the rows are {', '.join(expected)}. They end at {now}, expected {total}: "
+        "make a row that names no part shorter or longer."
+    )
+
+
+def test_the_three_days_say_which_parts_are_left_for_home():
+    days = "".join(map(section, ("Day 1", "Day 2", "Day 3")))
+    taught, home = days.split("Left for home:")
+    taught, home = (set(re.findall(TAUGHT, text.split("*A claim")[0])) for text in (taught, home))
+    parts = {key for key in part_minutes() if key != ("5", "part 1")}
+    assert taught | home == parts and not taught & home
 
 
 def test_exercise_timings_are_the_chapters():
@@ -97,12 +129,7 @@ def test_the_page_on_asking_states_the_limits():
 
 def test_the_weeks_give_each_part_its_room_minutes():
     """A learner's alone, times 1.5."""
-    alone = {}
-    for path in list_notebooks():
-        for cell in read_notebook(path).cells if path.parent == NOTEBOOKS else ():
-            for part, minutes in re.findall(r"^# Part (\d+)\b.*?(\d+) minutes\)", cell.source, re.MULTILINE):
-                place = path.stem[1], part
-                alone[place] = alone.get(place, 0) + int(minutes)
-    labs = re.findall(r"chapter (\d), part (\d) \((\d+)\)", section("Twelve weeks"))
+    alone = part_minutes()
+    labs = re.findall(r"chapter (\d), (part \d) \((\d+)\)", section("Twelve weeks"))
     assert len(labs) == 12 and {chapter for chapter, *_ in labs} == set("1234567")
     assert [(c, p, int(minutes)) for c, p, minutes in labs] == [(c, p, round(1.5 * alone[c, p])) for c, p, _ in labs]
