@@ -1,4 +1,4 @@
-"""Choose what a lecture shows of a chapter: its parts, guesses, figures, claims and key points.
+"""Choose what a lecture shows of a chapter: its parts, guesses, figures, claims, homework and key points.
 
 Each slide has one title; a figure's is its finding. What reads a figure on the page, and the instructor's note of its
 section, are the speaker's. Code stays in the complete deck and in the lab.
@@ -8,7 +8,7 @@ import html
 import re
 
 from authoring.site import pictures
-from authoring.slides import Slide, markdown_html, pages, shorten
+from authoring.slides import Slide, markdown_html, pages, shorten, without_minutes
 from course_utils.evidence import read_box
 from course_utils.notebooks import read_notebook
 
@@ -30,14 +30,17 @@ def lecture(path, notes):
     """
     cells = read_notebook(path).cells
     chapter, left, asked = int(path.stem[:2]), dict(notes), {}
-    slides, heading = [], None
+    slides, heading, homework = [], None, []
     for cell, after in zip(cells, [*cells[1:], None], strict=True):
         if cell.cell_type == "markdown":
             for section in re.split(r"^(?=# )|^(?=## )", cell.source, flags=re.MULTILINE):
                 for _, heading in _HEADING.findall(section):
-                    pass
+                    heading = without_minutes(heading)
                 if section.startswith("# ") or re.match(r"## (Objectives|Key points)", section):
-                    slides += _prose(section, cells)
+                    title = without_minutes(_HEADING.search(section)[2])
+                    note = left.pop((chapter, title), "")
+                    slides += [*homework, *_prose(section, cells, note)]
+                    homework = _homework(note)
             continue
         new = [*_guesses(cell, asked), *_figures(cell, after), *_claims(cell)]
         if new and (chapter, heading) in left:
@@ -46,7 +49,16 @@ def lecture(path, notes):
     return slides
 
 
-def _prose(section, cells):
+def _homework(note):
+    """Return the last slide of a part, from the part's note: its homework; how it is marked is the speaker's."""
+    lines = dict(re.findall(r"^- \*\*(.+?):\*\* (.+)$", note, re.MULTILINE))
+    if "Homework" not in lines:
+        return []
+    shown = ["<h2>Homework</h2>", f'<div class="homework">{markdown_html(lines["Homework"])}</div>']
+    return [Slide(True, shown, [markdown_html(f"Marking: {lines['Marking']}")])]
+
+
+def _prose(section, cells, note):
     """Return slides of a title: a part's names its sections, another shows what a slide shows of its text."""
     (_, title), *_ = _HEADING.findall(section)
     text = section.split("\n", 1)[1].strip() if "\n" in section else ""
@@ -58,7 +70,8 @@ def _prose(section, cells):
         runs = re.search(r"^\*\*What runs here:\*\* (.+)$", text, re.MULTILINE)  # of a chapter's first cell
         shown = runs[1] if runs else shorten(text)
     said = markdown_html(text) if text else "<p>Which of these can you answer now?</p>"
-    return [Slide(False, [markdown_html(page)], [said]) for page, _ in pages(f"## {title}\n\n{shown}")]
+    said = [markdown_html(note), said] if note else [said]
+    return [Slide(False, [markdown_html(page)], said) for page, _ in pages(f"## {title}\n\n{shown}")]
 
 
 def _printed(cell):
