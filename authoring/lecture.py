@@ -1,4 +1,4 @@
-"""Choose what a lecture shows of a chapter: its parts, guesses, figures, claims and key points.
+"""Choose what a lecture shows of a chapter: its parts, guesses, figures, claims, homework and key points.
 
 - Each slide has one title. A guess waits for its result, and for the figure that shows it; a figure's title is its
   finding; a claim is there to bet on until its box opens.
@@ -17,7 +17,7 @@ from textwrap import wrap
 from nbformat import NotebookNode
 
 from authoring.site import pictures
-from authoring.slides import TEXT_BOX, Slide, markdown_html, pages, shorten, split_blocks
+from authoring.slides import TEXT_BOX, Slide, markdown_html, pages, shorten, split_blocks, without_minutes
 from course_utils.evidence import read_box
 from course_utils.notebooks import read_notebook
 from course_utils.predictions import read_asked, read_outcomes
@@ -42,23 +42,29 @@ def lecture(path, notes):
         What `read_instructor_notes` returns; each note stands with the first slide of its section.
     """
     cells = [cell for cell in read_notebook(path).cells if "lecture-skip" not in cell.metadata.get("tags", [])]
-    chapter, asked, slides = int(path.stem[:2]), {}, []
+    chapter, asked, slides, homework = int(path.stem[:2]), {}, [], []
     for section in _sections(cells):
         text = section[0].source
+        if text.startswith("# ") or text.startswith("## Key points"):
+            slides += homework
+            homework = []
         if re.match(r"# (\d|Part)|## (Objectives|Key points)", text):
-            slides += _prose(text, cells)
+            note = notes.get((chapter, without_minutes(_HEADING.search(text)[2])), "")
+            slides += _prose(text, cells, note)
+            homework = _homework(note)
             continue
         if text.startswith("## Appendix"):
             continue
-        headings = [
-            name for cell in section if cell.cell_type == "markdown" for _, name in _HEADING.findall(cell.source)
-        ]
+        prose = "\n".join(cell.source for cell in section if cell.cell_type == "markdown")
+        headings = [without_minutes(heading) for _, heading in _HEADING.findall(prose)]
         said = [markdown_html(notes[chapter, heading]) for heading in headings if (chapter, heading) in notes]
         new = _shown(section, asked)
         if said and not new:
             new = [_idea(section)]
         if said:
             new[0].notes[:0] = said
+        if new and text.startswith("# "):
+            new[0].below = False
         slides += new
     return slides
 
@@ -132,7 +138,16 @@ def _boxes(cell):
     return boxes
 
 
-def _prose(section, cells):
+def _homework(note):
+    """Return the last slide of a part, from the part's note: its homework; how it is marked is the speaker's."""
+    lines = dict(re.findall(r"^- \*\*(.+?):\*\* (.+)$", note, re.MULTILINE))
+    if "Homework" not in lines:
+        return []
+    shown = ["<h2>Homework</h2>", f'<div class="homework">{markdown_html(lines["Homework"])}</div>']
+    return [Slide(True, shown, [markdown_html(f"Marking: {lines['Marking']}")])]
+
+
+def _prose(section, cells, note):
     """Return slides of a title: a part's names its sections, another shows what a slide shows of its text."""
     (_, title), *_ = _HEADING.findall(section)
     text = section.split("\n", 1)[1].strip() if "\n" in section else ""
@@ -144,11 +159,12 @@ def _prose(section, cells):
         runs = re.search(r"^\*\*What runs here:\*\* (.+)$", text, re.MULTILINE)  # of a chapter's first cell
         shown = runs[1] if runs else shorten(text)
     said = markdown_html(text) if text else "<p>Which of these can you answer now?</p>"
+    said = [markdown_html(note), said] if note else [said]
     page = f"## {title}\n\n{shown}"
     if not title.startswith("Key points"):
         page = pages(page)[0][0]
-    dense = " dense" if len(page) > LONG_LIST else ""
-    return [Slide(False, [f'<div class="list{dense}">{markdown_html(page)}</div>'], [said])]
+    shown = markdown_html(page)
+    return [Slide(False, [f'<div class="dense">{shown}</div>' if len(page) > LONG_LIST else shown], said)]
 
 
 def _printed(cell):

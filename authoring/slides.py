@@ -33,6 +33,7 @@ __all__ = [
     "read_instructor_notes",
     "shorten",
     "split_blocks",
+    "without_minutes",
 ]
 
 SLIDE_TYPES = ("slide", "subslide", "fragment", "notes", "skip")
@@ -264,10 +265,15 @@ def _part_height(part):
 # Decks
 
 
+def without_minutes(heading):
+    """Return a heading as the instructor notes have it: "2.4 What have you kept? (8 minutes)" loses its brackets."""
+    return re.sub(r" \([^()]*\d+ minutes[^()]*\)$", "", heading.strip())
+
+
 def read_instructor_notes(path=NOTES):
     """Return the instructor notes as a dict: (chapter, heading) to Markdown.
 
-    The file has `## Chapter 4` and below it `### ` with a heading of that chapter, word for word.
+    The file has `## Chapter 4` and below it `### ` with a heading of that chapter, word for word, without its minutes.
 
     Raises
     ------
@@ -330,7 +336,7 @@ def deck(path, notes=None):
 def _add_prose(slides, source, kind, notes, chapter):
     sections = _sections(source)
     for position, section in enumerate(sections):
-        headings = re.findall(r"^#+ (.+)$", section, re.MULTILINE)
+        headings = [without_minutes(heading) for heading in re.findall(r"^#+ (.+)$", section, re.MULTILINE)]
         if not headings and len(sections) > 1 and slides:  # what reads the figure before
             slides[-1].notes.append(markdown_html(section))
             continue

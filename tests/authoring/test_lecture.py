@@ -14,16 +14,17 @@ CHAPTERS = [path for path in list_notebooks() if path.parent == NOTEBOOKS]
 
 @pytest.fixture(scope="module", params=CHAPTERS, ids=lambda path: path.stem)
 def slides(request):
-    return lecture(request.param, read_instructor_notes())
+    return request.param, lecture(request.param, read_instructor_notes())
 
 
-def test_a_lecture_has_20_to_36_slides(slides):
-    """25 to 35 are meant; chapter 8 is half a lecture, and one slide more is no reason to cut a chapter."""
-    assert 20 <= len(slides) <= 36
+def test_a_lecture_has_20_to_36_slides_and_the_homework(slides):
+    """25 to 35 are meant; chapter 8 is half a lecture. The homework of a part, read out in passing, is not counted."""
+    homework = [slide for slide in slides[1] if slide.parts[0] == "<h2>Homework</h2>"]
+    assert 20 <= len(slides[1]) - len(homework) <= 36
 
 
 def test_each_slide_has_one_title_something_to_see_and_something_to_say(slides):
-    for slide in slides:
+    for slide in slides[1]:
         shown = "".join(slide.parts)
         assert len(re.findall(r"<h[12]", shown)) == 1, shown
         assert re.search(r"<h2[^>]*>[^<]*\S.*?</h2>(.*)", shown, re.DOTALL)[1].strip(), "a title alone"
@@ -31,14 +32,14 @@ def test_each_slide_has_one_title_something_to_see_and_something_to_say(slides):
 
 
 def test_what_is_printed_has_at_most_12_lines_of_large_type(slides):
-    for text in re.findall("<pre.*?</pre>", "".join(part for slide in slides for part in slide.parts), re.DOTALL):
+    for text in re.findall("<pre.*?</pre>", "".join(part for slide in slides[1] for part in slide.parts), re.DOTALL):
         size, lines = int(re.search(r"font-size:(\d+)px", text)[1]), text.split("\n")
         assert size >= 20 and len(lines) <= 12 and max(map(len, lines)) < 200
         assert "the course's" not in text
 
 
 def test_a_guess_waits_for_its_result(slides):
-    guesses = [slide for slide in slides if 'class="guess"' in "".join(slide.parts)]
+    guesses = [slide for slide in slides[1] if 'class="guess"' in "".join(slide.parts)]
     waiting = [slide for slide in guesses if any('class="fragment guess"' in part for part in slide.parts)]
     assert len(waiting) >= 0.9 * len(guesses)
 
@@ -107,3 +108,15 @@ def test_a_cell_that_a_lecture_can_do_without_is_left_out(tmp_path):
     kept = code("a", "Figure: One\n", figure=True), code("b", "Figure: Two\n", figure=True, tags=["lecture-skip"])
     (slide,) = toy(tmp_path, "## 1.1 Which?", *kept)
     assert ">One<" in slide.parts[0]
+
+
+def test_a_part_begins_with_what_it_needs_and_ends_with_its_homework(slides):
+    path, slides = slides
+    notes = read_instructor_notes()
+    parts = {title: text for (chapter, title), text in notes.items() if chapter == int(path.stem[:2])}
+    begun = [slide for slide in slides if slide.parts[0].startswith("<h2") and ">Part " in slide.parts[0]]
+    given = [place for place, slide in enumerate(slides) if slide.parts[0] == "<h2>Homework</h2>"]
+    assert len(begun) == len(given) == sum(title.startswith("Part ") for title in parts)
+    assert all("<strong>Needs:</strong>" in slide.notes[0] for slide in begun)
+    assert all("Marking: " in slides[place].notes[0] for place in given)
+    assert all(not slides[place + 1].below for place in given), "a slide of the part comes after its homework"
