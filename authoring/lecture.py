@@ -29,7 +29,7 @@ CREDIT = ": the course's"  # whose function ran is for the learner
 LONG_BOX = 1100  # characters; a longer one needs smaller type
 LONG_LIST = 900
 _HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
-_SAID = ("The document says", "Read it as", "Source")  # of a claim's box: its title says it, or the speaker
+_SAID = ("The document says", "Read it as", "Source")  # of a measured claim's box: the title or the speaker says it
 
 
 def lecture(path, notes):
@@ -89,6 +89,7 @@ def _shown(section, asked):
     slides, open_guess = [], None
     for place, cell in enumerate(section):
         if cell.cell_type == "markdown":
+            open_guess = None  # what was read is settled: the next figure shows something else
             continue
         reading = _reading(section[place + 1 :])
         slides += _guesses(cell, asked)
@@ -220,7 +221,7 @@ def _claims(cell):
     for output in cell.outputs:
         settled = read_box(output.get("data", {}).get("text/plain", ""))
         if settled:
-            rows = f"<div><b>({'|'.join(_SAID)}):</b>"
+            rows = f"<div><b>({'|'.join(_SAID if settled.findings else _SAID[:1])}):</b>"
             box = "\n".join(line for line in output.data["text/html"].split("\n") if not re.match(rows, line))
             length = len(re.sub("<[^>]+>", "", box))
             size = " short" if length < LONG_BOX else " long" if length > 2 * LONG_BOX else ""

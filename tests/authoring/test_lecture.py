@@ -73,7 +73,7 @@ def toy(tmp_path, *cells, notes=None):
 
 
 def test_the_figure_that_answers_a_guess_is_on_its_slide_and_what_reads_it_is_said(tmp_path):
-    (slide,) = toy(
+    slide, other = toy(
         tmp_path,
         "## 1.1 Which?",
         code('predict("n", …)', f"How many?\n{ASK}\n"),
@@ -81,7 +81,9 @@ def test_the_figure_that_answers_a_guess_is_on_its_slide_and_what_reads_it_is_sa
         code("draw()", "Figure: It is three\n", figure=True),
         code("# bounds\nassert True", tags=["hide-cell"]),
         "It falls.",
+        code("draw()", "Figure: Another\n", figure=True),
     )
+    assert ">Another<" in other.parts[0]
     question, _, result, figure = slide.parts
     assert "How many?" in question and ">3<" in result and 'class="fragment answer"' in figure
     assert sum("It falls." in note for note in slide.notes) == 1
