@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from authoring.slides import read_instructor_notes, without_minutes
-from course_utils import ask, text_files
+from course_utils import ask, start_page, text_files
 from course_utils.__main__ import COMMANDS
 from course_utils.networks.pretrained import load_translator
 from course_utils.notebooks import NOTEBOOKS, ROOT, list_notebooks, read_notebook
@@ -96,6 +96,11 @@ def test_commands_of_the_guides_exist():
         for module in re.findall(r"-m course_utils(?:\.(\w+))?", text):
             assert (ROOT / "course_utils" / f"{module or '__main__'}.py").is_file()
         assert set(re.findall(r"-m course_utils ([a-z]+)\b", text)) <= set(COMMANDS)
+
+
+def test_how_programs_that_write_code_are_used_is_said_to_instructors_and_to_learners():
+    assert "program that writes code" in start_page.WELCOME
+    assert "start page" in section("Programs that write code")
 
 
 OTHER_TEXTS = [("own texts, held out", kind) for kind in ("answered", "elsewhere")]
