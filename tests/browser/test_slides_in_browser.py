@@ -69,9 +69,11 @@ def test_the_figure_takes_the_place_of_a_guess_when_its_result_was_shown(open_pa
     question, answers, figure = slide.locator("h2"), slide.locator("div.guess"), slide.locator(".answer")
     assert question.is_visible() and answers.is_visible() and not figure.is_visible()
     page.keyboard.press("Space")
-    assert slide.locator("p.guess").is_visible() and answers.is_visible() and not figure.is_visible()
+    slide.locator("p.guess").wait_for()
+    assert answers.is_visible() and not figure.is_visible()
     page.keyboard.press("Space")
-    assert question.is_visible() and figure.is_visible() and not answers.is_visible()
+    figure.wait_for()
+    assert question.is_visible() and not answers.is_visible()
     shot(page, "slides-answer")
 
 
