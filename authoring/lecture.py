@@ -22,7 +22,7 @@ from course_utils.evidence import read_box
 from course_utils.notebooks import read_notebook
 from course_utils.predictions import read_asked, read_outcomes
 
-__all__ = ["LINES", "lecture"]
+__all__ = ["lecture"]
 
 LINES, WIDTH, TYPE = 12, 96, 20  # of printed text: lines, characters a line, pixels of its type
 CREDIT = ": the course's"  # whose function ran is for the learner
@@ -45,7 +45,7 @@ def lecture(path, notes):
     chapter, asked, slides, homework = int(path.stem[:2]), {}, [], []
     for section in _sections(cells):
         text = section[0].source
-        if text.startswith("# ") or text.startswith("## Key points"):
+        if text.startswith(("# ", "## Key points")):
             slides += homework
             homework = []
         if re.match(r"# (\d|Part)|## (Objectives|Key points)", text):
