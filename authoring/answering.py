@@ -7,11 +7,13 @@ answers folded, and the whole ledger.
 import base64
 import html
 import io
+import json
 import re
 
 from course_utils.evidence import KINDS
+from course_utils.predictions import read_asked, read_outcomes
 
-__all__ = ["bet_html", "ledger_html", "questions_html", "thumbnail"]
+__all__ = ["bet_html", "ledger_html", "predictions_html", "questions_html", "thumbnail"]
 
 MARKS = {"Speaks for it": "✔", "Speaks against it": "✘", "Undecided": "?"}
 
@@ -105,6 +107,17 @@ def bet_html(entry):
         f'<p class="reply" role="status"></p><p><span class="verdict" style="--verdict: {colour}">{symbol} '
         f'{html.escape(settled.verdict)}</span></p><ul>{rows}</ul><p><a href="{link}">Where it was settled</a> · '
         '<a href="ledger.html">the other claims</a></p></details></div>'
+    )
+
+
+def predictions_html(cell):
+    """Return what the script needs of the predictions that a stored code cell asks for or settles; "" for none."""
+    printed = "".join(output.text for output in cell.outputs if output.output_type == "stream")
+    asked = [("asked", name, "choices", json.dumps(choices)) for name, _, choices in read_asked(cell.source, printed)]
+    found = [("outcome", name, "result", result) for name, result in read_outcomes(printed)]
+    return "".join(
+        f'<div class="{kind}" hidden data-name="{html.escape(name)}" data-{what}="{html.escape(value)}"></div>'
+        for kind, name, what, value in (*asked, *found)
     )
 
 

@@ -59,6 +59,7 @@ def _write_decks(reveal, mathjax, destination):
     copy_file(mathjax / "tex-chtml.js", destination / "mathjax" / "tex-chtml.js")
     style = (TEMPLATES / "course.css").read_text(encoding="utf-8") + _highlight_style()
     write_text(destination / "course.css", style)
+    copy_file(TEMPLATES / "room.js", destination / "room.js")
     notes, decks = read_instructor_notes(), []
     for path in list_notebooks():
         if path.parent != NOTEBOOKS:

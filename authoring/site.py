@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import nbformat
 
-from authoring.answering import bet_html, ledger_html, questions_html, thumbnail
+from authoring.answering import bet_html, ledger_html, predictions_html, questions_html, thumbnail
 from authoring.building import copy_file, package_folder, rebuild, write_text
 from authoring.pages import cut, heading_anchor, relink
 from authoring.store import LITTLE_MEMORY, UNCOMPARED_OUTPUTS
@@ -232,6 +232,9 @@ def _stage_page(path, notebook, destination, pages, chapter=None):
         for output in cell.get("outputs", []):
             for mime in {"text/markdown", "text/html"} & output.get("data", {}).keys():
                 output.data[mime] = relink(output.data[mime], chapter, pages)
+        marks = predictions_html(cell) if cell.cell_type == "code" else ""
+        if marks:
+            cell.outputs.append(nbformat.v4.new_output("display_data", data={"text/html": marks}))
         texts = [text for _, _, text in pictures(cell)]
         if texts:  # MyST-NB reads the cell's, for all its pictures
             cell.metadata["mystnb"] = {"image": {"alt": " · ".join(texts)}}

@@ -24,6 +24,7 @@ from course_utils.notebooks import ROOT, NotebookError, read_notebook
 __all__ = [
     "HEIGHT",
     "SLIDE_TYPES",
+    "TEXT_BOX",
     "WIDTH",
     "Slide",
     "deck",
@@ -31,6 +32,8 @@ __all__ = [
     "pages",
     "read_instructor_notes",
     "shorten",
+    "split_blocks",
+    "without_minutes",
 ]
 
 SLIDE_TYPES = ("slide", "subslide", "fragment", "notes", "skip")
@@ -82,14 +85,14 @@ def shorten(text):
     str
     """
     shown = []
-    for block in _blocks(text):
+    for block in split_blocks(text):
         first = block.lstrip()
         whole = first.startswith(("#", "$$", "|", "- ", "* ", "```", "<", "**Predict")) or re.match(r"\d+\. ", first)
         shown.append(block if whole else _first_sentences(block))
     return "\n\n".join(shown)
 
 
-def _blocks(text):
+def split_blocks(text):
     """Split Markdown at its blank lines, but not inside fenced code or a formula."""
     blocks, lines, inside = [], [], None
     for line in text.strip().split("\n"):
@@ -122,7 +125,7 @@ def _is_balanced(text):
 def _sections(text):
     """Split the Markdown of a cell before its headings; a part's title stays with the heading that follows it."""
     sections = [""]
-    for block in _blocks(text):
+    for block in split_blocks(text):
         title_alone = re.fullmatch(r"#+ [^\n]+", sections[-1].strip()) is not None
         if block.startswith("#") and sections[-1].strip() and not title_alone:
             sections.append("")
@@ -148,7 +151,7 @@ def pages(text):
 
     The last heading is repeated on each page.
     """
-    blocks = [part for block in _blocks(text) for part in _split_long(block)]
+    blocks = [part for block in split_blocks(text) for part in _split_long(block)]
     headings = [block for block in blocks if block.startswith("#")]
     pages, room = [[]], TEXT_BOX[1]
     for block in blocks:
@@ -163,7 +166,7 @@ def pages(text):
 
 def _estimated_height(block):
     """Return about how many pixels of a slide a block of Markdown takes; the browser's test measures them."""
-    lines, count = block.split("\n"), 0.0
+    lines, count = re.sub(r"\]\([^)]*\)|\\[a-z]+", "", block).split("\n"), 0.0
     if block.startswith("$$"):
         return 60 + 45 * len(lines)
     if block.startswith("|"):
@@ -173,8 +176,7 @@ def _estimated_height(block):
         fits = [max(8, width / shrink) for width in widths]
         return 30 + sum(11 + 27 * max(ceil(cell / fit) for cell, fit in zip(row, fits, strict=False)) for row in rows)
     for line in lines if block.lstrip().startswith(("-", "*", "1.", "#", "```")) else [" ".join(lines)]:
-        characters = len(re.sub(r"\]\([^)]*\)|\\[a-z]+", "", line))
-        count += 1.5 * (characters // 48 + 1) if line.startswith("#") else characters // 78 + 1
+        count += 1.5 * (len(line) // 48 + 1) if line.startswith("#") else len(line) // 78 + 1
     return 20 + 40 * count
 
 
@@ -263,10 +265,15 @@ def _part_height(part):
 # Decks
 
 
+def without_minutes(heading):
+    """Return a heading as the instructor notes have it: "2.4 What have you kept? (8 minutes)" loses its brackets."""
+    return re.sub(r" \([^()]*\d+ minutes[^()]*\)$", "", heading.strip())
+
+
 def read_instructor_notes(path=NOTES):
     """Return the instructor notes as a dict: (chapter, heading) to Markdown.
 
-    The file has `## Chapter 4` and below it `### ` with a heading of that chapter, word for word.
+    The file has `## Chapter 4` and below it `### ` with a heading of that chapter, word for word, without its minutes.
 
     Raises
     ------
@@ -329,7 +336,7 @@ def deck(path, notes=None):
 def _add_prose(slides, source, kind, notes, chapter):
     sections = _sections(source)
     for position, section in enumerate(sections):
-        headings = re.findall(r"^#+ (.+)$", section, re.MULTILINE)
+        headings = [without_minutes(heading) for heading in re.findall(r"^#+ (.+)$", section, re.MULTILINE)]
         if not headings and len(sections) > 1 and slides:  # what reads the figure before
             slides[-1].notes.append(markdown_html(section))
             continue

@@ -3,11 +3,12 @@
 import contextlib
 import json
 import numbers
+import re
 
 from course_utils import answers
 from course_utils.checks import is_number
 
-__all__ = ["outcome", "predict", "summary"]
+__all__ = ["outcome", "predict", "read_asked", "read_outcomes", "summary"]
 
 _ASKED = {}  # this chapter's predictions by name: question, unit, guess, and the result once that was shown
 _FILE = "predictions.json"
@@ -137,6 +138,25 @@ def summary():
         print(f"Choices: on average you were {sure:.0f} % sure, and {right} of {len(picked)} were right.")
     if not settled:
         print("You made no guess that met its result yet.")
+
+
+# In a stored notebook, where nobody guesses
+
+
+def read_asked(source, printed):
+    """Return what a stored cell asks, from its code and what it printed: [(name, question, choices), ...].
+
+    `choices` is a list of str; an empty one asks for a range.
+    """
+    names, lines = re.findall(r'\bpredict\(\s*"([^"]+)"', source), printed.splitlines()
+    quoted = r"""(['"])(.+?)\1(?= or ['"]| in place of the dots)"""  # of a choice with an apostrophe, too
+    choices = [[choice for _, choice in re.findall(quoted, ask)] for ask in lines[1::2]]
+    return list(zip(names, lines[::2], choices, strict=False))  # a cell may print more
+
+
+def read_outcomes(printed):
+    """Return the results that a stored cell printed: [(name of the prediction, result as text), ...]."""
+    return re.findall(r"^≈ (.+?): (.+)\. No guess to compare with\.$", printed, re.MULTILINE)
 
 
 # In the learner's folder

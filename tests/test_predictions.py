@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from course_utils import answers, predictions
-from course_utils.predictions import outcome, predict, summary
+from course_utils.predictions import outcome, predict, read_asked, read_outcomes, summary
 
 COUNT = "Of 100 digits, how many?"
 
@@ -41,6 +41,17 @@ def test_an_empty_guess_asks_and_runs_on(folder, capsys):
     assert said(capsys)[1] == "No guess. Put 'a' or 'b' in place of the dots, and how sure you are, in percent."
     summary()
     assert said(capsys) == ["You made no guess that met its result yet."] and not folder.exists()
+
+
+def test_what_a_stored_cell_asked_and_found_is_read_again(folder, capsys):
+    predict("count", COUNT, low=..., high=..., unit="digits")
+    predict("better", "Which?", choices=["a", "b's or c"], choice=..., confidence=...)
+    asked = [("count", COUNT, []), ("better", "Which?", ["a", "b's or c"])]
+    source = 'predict("count", …)\npredict(\n    "better", …)'
+    assert read_asked(source, capsys.readouterr().out + "Something else.\n") == asked
+    outcome("count", 1234.5), outcome("better", "b's or c")
+    found = [("count", "1,234 digits"), ("better", "b's or c")]
+    assert read_outcomes("first\n" + capsys.readouterr().out) == found
 
 
 @pytest.mark.parametrize(("result", "verdict"), [(80, "it lies in"), (70, "it lies in"), (91, "not it lies in")])

@@ -111,18 +111,20 @@ function startBet(bet) {
 
 function startPredictions() {
   const cells = [...document.querySelectorAll("div.cell")];
-  const code = cells.map((cell) => cell.querySelector(".cell_input")?.textContent || "");
   cells.forEach((cell, first) => {
-    const name = code[first].match(/\bpredict\(\s*"([^"]+)"/)?.[1];
-    const last = name ? code.findIndex((text, i) => i > first && text.includes(`outcome("${name}"`)) : -1;
-    if (last > first) ask(name, cell, cells.slice(first + 1, last + 1));
+    for (const asked of cell.querySelectorAll(".asked")) {
+      const { name, choices } = asked.dataset;
+      const outcome = `.outcome[data-name="${CSS.escape(name)}"]`;
+      const last = cells.findIndex((other, i) => i > first && other.querySelector(outcome));
+      if (last < 0) continue;
+      const { result } = cells[last].querySelector(outcome).dataset;
+      ask(name, JSON.parse(choices), result, cell, cells.slice(first + 1, last + 1));
+    }
   });
 }
 
-function ask(name, cell, after) {
+function ask(name, choices, result, cell, after) {
   const key = `guess ${location.pathname.split("/").pop()} ${name}`;
-  const printed = cell.querySelector(".cell_output")?.textContent || "";
-  const choices = [...printed.matchAll(/'([^']+)'/g)].map((found) => found[1]);
   const outputs = after.map((one) => one.querySelector(".cell_output")).filter(Boolean);
   const form = element("form", "", { class: "guess" });
   const said = element("p", "", { role: "status" });
@@ -137,12 +139,10 @@ function ask(name, cell, after) {
   }
 
   function verdict(guess) {
-    const found = outputs.at(-1)?.textContent.match(new RegExp(`${name.replace(/\W/g, "\\$&")}: (.+?)\\. No guess`));
-    if (!found) return "";
-    if (guess.length === 1) return found[1] === guess[0] ? "It was right." : `It was ${found[1]}.`;
-    const value = Number(found[1].replace(/,/g, "").match(/-?[\d.]+(e[+-]?\d+)?/i)?.[0]);
+    if (guess.length === 1) return result === guess[0] ? "It was right." : `It was ${result}.`;
+    const value = Number(result.replace(/,/g, "").match(/-?[\d.]+(e[+-]?\d+)?/i)?.[0]);
     const inside = Number(guess[0]) <= value && value <= Number(guess[1]);
-    return `${found[1]}: ${inside ? "in your range." : "outside your range."}`;
+    return `${result}: ${inside ? "in your range." : "outside your range."}`;
   }
 
   if (choices.length > 1) {

@@ -1,5 +1,6 @@
 """What the site is made of: one title a page, headings that JupyterLab's links reach, alternative texts, references."""
 
+import html
 import os
 import re
 import subprocess
@@ -11,7 +12,7 @@ from PIL import Image
 from authoring import building
 from authoring import site as website
 from authoring.__main__ import main
-from authoring.answering import questions_html
+from authoring.answering import predictions_html, questions_html
 from authoring.pages import cut, relink
 from course_utils.evidence import load_claims
 from course_utils.notebooks import NOTEBOOKS, ROOT, NotebookError, list_notebooks, read_notebook
@@ -96,6 +97,45 @@ def test_questions_read_without_scripts_and_name_their_reasons():
     shown = questions_html("all", [question], lambda question: "there.html")
     assert "<code>a &lt; b</code>" in shown and 'data-why="Not &quot;b&quot;."' in shown
     assert "<details><summary>Answer</summary><p>a) It is.</p>" in shown and "there.html" in shown
+
+
+@pytest.mark.parametrize(
+    ("source", "printed", "expected"),
+    [
+        (
+            """predict("Adam's step", …)""",
+            """Which <one>?\nNo guess. Put 'a' or "the b's" in place of the dots, and how sure you are.\n""",
+            """class="asked" hidden data-name="Adam's step" data-choices="["a", "the b's"]\"""",
+        ),
+        (
+            "outcome(…)",
+            "≈ Adam's step: the b's. No guess to compare with.\n",
+            """class="outcome" hidden data-name="Adam's step" data-result="the b's\"""",
+        ),
+    ],
+)
+def test_a_page_holds_what_its_script_needs_of_a_prediction(source, printed, expected):
+    cell = nbformat.v4.new_code_cell(source, outputs=[nbformat.v4.new_output("stream", text=printed)])
+    assert expected in html.unescape(predictions_html(cell))
+    assert predictions_html(nbformat.v4.new_code_cell("1 + 1")) == ""
+
+
+@pytest.mark.parametrize("path", [path for path in list_notebooks() if path.parent == NOTEBOOKS], ids=lambda p: p.stem)
+def test_each_prediction_meets_its_result_on_its_page(staged, path):
+    asked = 0
+    for page in cut(path.stem, read_notebook(path).cells):
+        cells = nbformat.read(staged / "notebooks" / f"{page.name}.ipynb", as_version=4).cells
+        shown = "".join(o.get("data", {}).get("text/html", "") for cell in cells for o in cell.get("outputs", []))
+        names, settled = (
+            re.findall(f'class="{kind}" hidden data-name="(.+?)"', shown) for kind in ("asked", "outcome")
+        )
+        assert set(names) == set(settled)
+        asked += len(names)
+    assert asked == sum(cell.source.count("\npredict(") + cell.source.startswith("predict(") for cell in code_of(path))
+
+
+def code_of(path):
+    return [cell for cell in read_notebook(path).cells if cell.cell_type == "code"]
 
 
 def test_the_ledger_page_has_a_row_a_claim_with_its_verdict_and_picture(staged):
