@@ -99,28 +99,14 @@ class Phrases:
 
 
 def load_digits(path=None):
-    """Load handwritten digits, split into training and test images.
+    """Load handwritten digits, split into training and test images, as `Digits`.
 
-    Parameters
-    ----------
-    path : str or Path, optional
-        A local mnist.npz, in the layout of `keras.datasets.mnist`, to read instead, in either profile.
+    Offline: 5,000 MNIST images, 4,000 for training and 1,000 for testing (400 and 100 of each digit, in a fixed mixed
+    order). With COURSE_PROFILE=full: MNIST's own 60,000 and 10,000, fetched once into Keras's cache. `path` is a local
+    mnist.npz, in the layout of `keras.datasets.mnist`, to read instead; a ValueError says that it is no path, a
+    DataError that the file is missing, damaged or of another shape, or could not be fetched. Nothing is put in its
+    place.
 
-    Returns
-    -------
-    Digits
-        Offline: 5,000 MNIST images, 4,000 for training and 1,000 for testing (400 and 100 of each digit, in a fixed
-        mixed order). With COURSE_PROFILE=full: MNIST's own 60,000 and 10,000, fetched once into Keras's cache.
-
-    Raises
-    ------
-    ValueError
-        When `path` is no path.
-    DataError
-        When the file is missing, damaged or of another shape, or could not be fetched. Nothing is put in its place.
-
-    Notes
-    -----
     MNIST: LeCun, Bottou, Bengio and Haffner, 1998, doi:10.1109/5.726791. Its test images were written by other people
     than its training images; for the 5,000 images offline the package does not say who wrote which.
     """
@@ -204,24 +190,10 @@ def package_file(package, path):
 
 
 def load_photos(names=None):
-    """Load photographs that come with scikit-image, scikit-learn and Matplotlib.
+    """Load photographs that come with scikit-image, scikit-learn and Matplotlib: {name: `Photo`}, in the order asked.
 
-    Parameters
-    ----------
-    names : list of str, optional
-        Which ones, in which order; all of them when left out.
-
-    Returns
-    -------
-    dict of str to Photo
-        In the order of `names`. The first eight show something that an ImageNet class names; the last three do not.
-
-    Raises
-    ------
-    ValueError
-        When there is no name, or one is unknown.
-    DataError
-        When a package or its file is missing or damaged.
+    Without names, all of them: the first eight show something that an ImageNet class names; the last three do not. A
+    ValueError names one that is unknown, a DataError a package or file that is missing or damaged.
     """
     table = {row["name"]: row for row in read_table("photos.csv")}
     names = list(table) if names is None else check_texts("names", names)
@@ -237,26 +209,10 @@ def load_photos(names=None):
 
 
 def load_photo(path):
-    """Load a PNG or JPEG file as an RGB photograph.
+    """Load a PNG or JPEG file as an RGB photograph, uint8 (height, width, 3).
 
-    The camera's orientation mark is obeyed, grey becomes RGB, and transparent parts become white.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8, shape (height, width, 3).
-
-    Raises
-    ------
-    ValueError
-        When `path` is no path.
-    DataError
-        When the file is missing, damaged, no PNG or JPEG, or too large to open safely.
+    The camera's orientation mark is obeyed, grey becomes RGB, and transparent parts become white. A ValueError says
+    that `path` is no path, a DataError that the file is missing, damaged, no PNG or JPEG, or too large to open safely.
     """
     from PIL import Image, ImageOps
 
@@ -279,12 +235,9 @@ def load_photo(path):
 
 
 def load_phrases():
-    """Load 200 everyday English sentences with French and German references.
+    """Load 200 everyday English sentences with French and German references, as `Phrases`.
 
-    Returns
-    -------
-    Phrases
-        Written for the course; none of them is among the sentence pairs that the course's translator was trained on.
+    They were written for the course; none is among the sentence pairs that the course's translator was trained on.
     """
     document, *scored = [Phrase(**row) for row in read_table("phrases.csv")]
     columns = (tuple(getattr(phrase, language) for phrase in scored) for language in ("english", "french", "german"))

@@ -122,21 +122,10 @@ class Injection:
 
 
 def load_injections(part=None):
-    """Load the course's 120 injections, four forms in each of 30 short texts that it wrote; CC BY 4.0.
+    """Load the course's 120 injections, four forms in each of 30 short texts that it wrote, as a tuple; CC BY 4.0.
 
-    Parameters
-    ----------
-    part : {"shown", "held out"}, optional
-        40 injections in ten texts, to write a defence with; or 80 in 20 other texts, to score it on. Both if left out.
-
-    Returns
-    -------
-    tuple of Injection
-
-    Raises
-    ------
-    ValueError
-        When there is no such part.
+    The `part` "shown" are 40 in ten texts, to write a defence with, "held out" 80 in 20 other texts, to score it on;
+    None are both. Another part raises ValueError.
     """
     if part not in (None, "shown", "held out"):
         raise ValueError(f"part: found {part!r}, expected 'shown' or 'held out', or nothing for both.")
@@ -173,26 +162,13 @@ class Instruction:
 
 
 def load_instructions(part=None):
-    """Load the instructions of one part, or of all.
+    """Load the instructions of one part, or of all, as a tuple of Instruction.
 
-    Parameters
-    ----------
-    part : str, optional
-        "train", or one of the three held-out parts: "seen forms" (forms of the training part, other texts), "new forms"
-        (ten forms that no training pair has, other texts) and "python" (on passages of Python's documentation).
-
-    Returns
-    -------
-    tuple of Instruction
-        Written for the course, CC BY 4.0; the passages are this Python's own documentation (PSF License Agreement,
-        copyright Python Software Foundation), found by topic and checksum.
-
-    Raises
-    ------
-    ValueError
-        When `part` is unknown.
-    DataError
-        When this Python's documentation lacks more than a tenth of the passages; fewer are left out.
+    The `part` is "train", or one of the three held-out parts: "seen forms" (forms of the training part, other texts),
+    "new forms" (ten forms that no training pair has, other texts) and "python" (on passages of Python's documentation);
+    another raises ValueError. Written for the course, CC BY 4.0; the passages are this Python's own documentation (PSF
+    License Agreement, copyright Python Software Foundation), found by topic and checksum: where it lacks more than a
+    tenth of them a DataError is raised, fewer are left out.
     """
     if part is not None and part not in PARTS:
         raise ValueError(f"part: found {part!r}, expected one of {', '.join(PARTS)}, or None for all.")

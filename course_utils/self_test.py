@@ -113,22 +113,11 @@ def _print(questions):
 def check_answers(answers, chapter=None):
     """Print for each wrong answer why it is wrong and where its matter is taught, then the score by chapter.
 
-    Parameters
-    ----------
-    answers : dict
-        Number of a question to the letter chosen: {1: "b", 2: "c"}. Questions may be left out, or have `...`.
-    chapter : int, optional
-        The chapter at whose end the questions stand; the review in chapter 8 if left out.
+    `answers` is {1: "b", 2: "c"}: a question's number and the letter chosen. Questions may be left out, or have `...`.
+    `chapter` is the one at whose end the questions stand; without it they are the review in chapter 8.
 
-    Returns
-    -------
-    dict
-        Chapter to (right answers, questions answered).
-
-    Raises
-    ------
-    ValueError
-        When `answers` is no dict, or there is no such question or option.
+    Returns {chapter: (right answers, questions answered)}. A ValueError says that `answers` is no dict, or that there
+    is no such question or option.
     """
     if not isinstance(answers, dict):
         raise ValueError(f'answers: found {type(answers).__name__}, expected a dict such as {{1: "b", 2: "c"}}.')

@@ -57,15 +57,8 @@ def _titles(path):
 def show_progress(folder="."):
     """Show for each chapter how many exercises are right and how many guesses met their result.
 
-    Parameters
-    ----------
-    folder : str or Path
-        The learner's, which `make lab` made; its `answers` are read.
-
-    Raises
-    ------
-    ValueError
-        When it is no such folder.
+    `folder` is the learner's, which `make lab` made: its `answers` are read. A ValueError says that it is no such
+    folder.
     """
     folder = Path(folder)
     if not (folder / ".copied.json").is_file():

@@ -34,21 +34,10 @@ def velocity_loss(network, images, labels, noise, angles):
 
 
 def draw_digits(network, labels, steps=40, seed=0):
-    """Draw one digit for each label, in a few steps from noise.
+    """Draw one digit for each label in a few steps from noise: (n, 28, 28) float32, from 0 to 1.
 
-    Parameters
-    ----------
-    network : keras.Model
-        As `build_digit_unet` returns it, trained.
-    labels : sequence of int
-        The digits to draw, 0 to 9; `ANY_DIGIT` leaves the choice to the model.
-    steps, seed : int
-        How often the network is asked, and where the noise begins.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n, 28, 28) float32, from 0 to 1.
+    The network is one of `build_digit_unet`, trained; it is asked `steps` times, and the noise begins at the seed.
+    Labels are 0 to 9; `ANY_DIGIT` leaves the choice to the model.
     """
     labels = np.asarray(labels, np.int32)
     images = np.random.default_rng(seed).standard_normal((len(labels), 28, 28, 1), dtype=np.float32)
@@ -62,19 +51,12 @@ def draw_digits(network, labels, steps=40, seed=0):
 
 
 def build_digit_unet(width=32):
-    """Build the network that names the velocity, with random weights.
+    """Build the network that names the velocity, a Keras model with random weights.
 
-    Parameters
-    ----------
-    width : int
-        Channels at 14 × 14; at 7 × 7 there are twice as many.
-
-    Returns
-    -------
-    keras.Model
-        Inputs [noisy images (n, 28, 28, 1), angles (n), labels (n)], output the velocity (n, 28, 28, 1). A U-Net
-        (Ronneberger, Fischer and Brox, 2015, arXiv:1505.04597): down to 7 × 7 and up again, where each step up also
-        reads what the step down has left. Angle and label shift the channels of every block.
+    Inputs are [noisy images (n, 28, 28, 1), angles (n), labels (n)], the output is the velocity (n, 28, 28, 1). A U-Net
+    (Ronneberger, Fischer and Brox, 2015, arXiv:1505.04597): down to 7 × 7 and up again, where each step up also reads
+    what the step down has left. Angle and label shift the channels of every block. It has `width` channels at 14 × 14,
+    and twice as many at 7 × 7.
     """
     keras = load_keras()
     layers, ops = keras.layers, keras.ops

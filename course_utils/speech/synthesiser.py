@@ -40,30 +40,15 @@ class Clip:
 
 
 def speak(text, voice="en-gb", words_per_minute=WORDS_PER_MINUTE):
-    """Speak one text. The same arguments give the same samples, on the same machine, whatever was spoken before.
+    """Speak one text; return float32 samples (n,) at `SAMPLE_RATE`, with the synthesiser's pause at the end.
 
-    Parameters
-    ----------
-    text : str
-        What to say, at most 2,000 characters. Numbers and abbreviations are read as the synthesiser sees fit.
-    voice : str
-        Such as "en-gb" or "en-us", optionally with a variant such as "+f1" (female) or "+m3" (male).
-        Variants with an echo (such as f2 and f3) may differ in small details from one process to the next.
-    words_per_minute : int
-        Speaking rate, 80 to 450.
+    The same arguments give the same samples, on the same machine, whatever was spoken before. The text has at most
+    2,000 characters; numbers and abbreviations are read as the synthesiser sees fit. The voice is such as "en-gb" or
+    "en-us", optionally with a variant such as "+f1" (female) or "+m3" (male); variants with an echo (such as f2 and f3)
+    may differ in small details from one process to the next. The rate is 80 to 450 words a minute.
 
-    Returns
-    -------
-    float32 array (n,)
-        Samples at `SAMPLE_RATE`, with the pause that the synthesiser leaves at the end.
-
-    Raises
-    ------
-    ValueError
-        When the text is empty, has no letter or digit, or is too long; when the voice or its variant is unknown; when
-        the rate is none.
-    SpeechError
-        When espeakng-loader is missing, or the synthesiser fails or does not come to an end.
+    A ValueError says that the text is empty, has no letter or digit, or is too long, or names a voice, variant or rate
+    that is none; a SpeechError that espeakng-loader is missing, or the synthesiser fails or does not come to an end.
     """
     if not isinstance(text, str) or not re.search(r"\w", text):
         raise ValueError(f"text: found {text!r}, expected a string with at least one letter or digit.")
@@ -100,27 +85,11 @@ def speak(text, voice="en-gb", words_per_minute=WORDS_PER_MINUTE):
 
 
 def join_sentences(sentences, voice="en-gb", words_per_minute=WORDS_PER_MINUTE):
-    """Speak sentences and join them into clips of at most 28 seconds, as few as possible and equally long.
+    """Speak sentences in turn and join them into clips of at most 28 seconds, as few as possible and equally long.
 
     Whisper always hears 30 seconds, filled up with silence, so a short clip costs its encoder as much as a long one.
-
-    Parameters
-    ----------
-    sentences : sequence of str
-        In the order in which they are spoken.
-    voice, words_per_minute
-        As in `speak`.
-
-    Returns
-    -------
-    list of Clip
-
-    Raises
-    ------
-    ValueError
-        When there is no sentence, or one is too long.
-    SpeechError
-        As in `speak`.
+    Returns a list of `Clip`; voice, rate and errors are those of `speak`. A ValueError says that there is no sentence,
+    or one is too long.
     """
     sentences = check_texts("sentences", sentences)
     silence = np.zeros(round(PAUSE * SAMPLE_RATE), np.float32)

@@ -38,27 +38,9 @@ def normalise_text(text):
     """Bring a text into the form in which words are compared; use it for the reference and for the transcript alike.
 
     By OpenAI's normaliser for English: lower case, no punctuation, numbers in digits ("seventeen" becomes "17"),
-    American spelling, contractions in full ("won't" becomes "will not"), no "um" and nothing in brackets.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    str
-        Words between single spaces; empty when there are none.
-
-    Raises
-    ------
-    ValueError
-        When `text` is not a string.
-    SpeechError
-        When the package whisper-normalization is missing.
-
-    Source
-    ------
-    Radford et al. (2023), appendix C; https://github.com/openai/whisper, whisper/normalizers/english.py.
+    American spelling, contractions in full ("won't" becomes "will not"), no "um" and nothing in brackets; words stand
+    between single spaces. What is no string raises ValueError, a missing package SpeechError. Radford et al. (2023),
+    appendix C; https://github.com/openai/whisper, whisper/normalizers/english.py.
     """
     if not isinstance(text, str):
         raise ValueError(f"text: found {type(text).__name__}, expected a string.")
@@ -66,23 +48,11 @@ def normalise_text(text):
 
 
 def word_errors(reference, transcript):
-    """Count the words that a transcript got wrong, after `normalise_text` on both.
+    """Count the words that a transcript got wrong, after `normalise_text` on both; return `WordErrors`.
 
-    Parameters
-    ----------
-    reference, transcript : str, or sequences of str of equal length
-        What was said, and what was written. In a sequence, errors and words of all pairs are summed.
-
-    Returns
-    -------
-    WordErrors
-
-    Raises
-    ------
-    ValueError
-        When lengths differ, there is no pair, or a reference has no word.
-    SpeechError
-        When the package jiwer or whisper-normalization is missing.
+    What was said and what was written are texts, or sequences of equally many; then errors and words of all pairs are
+    summed. A ValueError says that lengths differ, there is no pair, or a reference has no word; a SpeechError that a
+    package is missing.
     """
     references = check_texts("reference", [reference] if isinstance(reference, str) else reference)
     transcripts = check_texts("transcript", [transcript] if isinstance(transcript, str) else transcript)
