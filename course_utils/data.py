@@ -116,7 +116,8 @@ def load_digits(path=None):
         source = f"the file {path.name}, in the layout of MNIST: its origin is not known to the course"
         return _digits(*arrays, source, f"of the file: not known. MNIST itself: {MNIST_LICENCE}")
     if current_profile() == "full":
-        arrays = _read_mnist(_fetch_mnist())
+        advice = f"{OFFLINE_DIGITS} To use the full profile, pass a local mnist.npz as path."
+        arrays = _read_mnist(fetch("MNIST", MNIST_URL, "datasets", MNIST_SHA256, "about 11 MB", advice, DataError))
         return _digits(*arrays, f"MNIST, 60,000 and 10,000 images ({MNIST_URL})", MNIST_LICENCE)
     return _load_small_mnist()
 
@@ -164,18 +165,6 @@ def _read_mnist(file):
             f"path: {file} is no readable .npz file with {', '.join(names)}: {error}. {OFFLINE_DIGITS}"
         ) from error
     return found
-
-
-def _fetch_mnist():
-    return fetch(
-        name="MNIST",
-        url=MNIST_URL,
-        subfolder="datasets",
-        file_hash=MNIST_SHA256,
-        size="about 11 MB",
-        offline_alternative=f"{OFFLINE_DIGITS} To use the full profile, pass a local mnist.npz as path.",
-        error_class=DataError,
-    )
 
 
 def package_file(package, path):

@@ -1,9 +1,7 @@
 """Settle the source document's claims by findings, and run its broken code to show how it fails."""
 
 import contextlib
-import csv
 import html
-import importlib.resources
 import io
 import math
 import numbers
@@ -17,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.answers import show
+from course_utils.data import read_table
 from course_utils.fitting import mean_interval, share_interval
 
 __all__ = [
@@ -101,8 +100,7 @@ class Settled:
 
 def load_claims():
     """Return the claims that the course settles, as a dict from id to what the source document says (38 entries)."""
-    text = importlib.resources.files("course_utils").joinpath("files", "claims.csv").read_text(encoding="utf-8")
-    return {row["id"]: row["statement"] for row in csv.DictReader(text.splitlines())}
+    return {row["id"]: row["statement"] for row in read_table("claims.csv")}
 
 
 def finding(text, value, relation, bound, *, where, interval=None, form="{:,.3g}", varies=False):

@@ -44,8 +44,12 @@ class ChatQuestion:
 
 def load_chat_questions():
     """Load the course's 72 questions with known answers and 100 that nobody can answer, as a tuple; CC BY 4.0."""
-    rows = read_table("questions.csv")
-    return tuple(ChatQuestion(**row | {"accepted": tuple(filter(None, row["accepted"].split("|")))}) for row in rows)
+    return _load(ChatQuestion, "questions.csv", "accepted")
+
+
+def _load(kind, name, several):
+    """Return the rows of a table as a tuple of a kind; one column holds several texts."""
+    return tuple(kind(**row | {several: tuple(filter(None, row[several].split("|")))}) for row in read_table(name))
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,7 @@ def load_passage_questions():
     words stand in the passage, "own" are 30 of which at most a third do. A content word is none of scikit-learn's
     English stop words; two are the same where their first four letters are.
     """
-    return tuple(
-        PassageQuestion(**{**row, "answers": tuple(row["answers"].split("|"))})
-        for row in read_table("passage_questions.csv")
-    )
+    return _load(PassageQuestion, "passage_questions.csv", "answers")
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,7 @@ class ToolQuestion:
 
 def load_tool_questions():
     """Load the course's 66 questions for a model with a calculator, 44 sums in words and 22 plain ones; CC BY 4.0."""
-    rows = read_table("tool_questions.csv")
-    return tuple(ToolQuestion(**{**row, "accepted": tuple(row["accepted"].split("|"))}) for row in rows)
+    return _load(ToolQuestion, "tool_questions.csv", "accepted")
 
 
 @dataclass(frozen=True)
