@@ -26,8 +26,6 @@ def start_page(folder=NOTEBOOKS):
     after = "## How far have you come?\n\nRun the next cell. It reads what you wrote; nothing leaves this folder."
     texts = WELCOME.read_text(encoding="utf-8").rstrip(), "\n".join(lines), after
     cells = [*map(v4.new_markdown_cell, texts), v4.new_code_cell(PROGRESS)]
-        v4.new_code_cell(PROGRESS)
-    ]
     for number, cell in enumerate(cells):
         cell.id = f"start-{number}"
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
