@@ -123,15 +123,9 @@ def load_digits(path=None):
 
 
 def _digits(train_images, train_labels, test_images, test_labels, source, licence):
-    return Digits(
-        train_images.astype(np.float32) / 255,
-        train_labels.astype(np.int64),
-        test_images.astype(np.float32) / 255,
-        test_labels.astype(np.int64),
-        tuple("0123456789"),
-        source,
-        licence,
-    )
+    pairs = (train_images, train_labels), (test_images, test_labels)
+    scaled = [(images.astype(np.float32) / 255, labels.astype(np.int64)) for images, labels in pairs]
+    return Digits(*scaled[0], *scaled[1], tuple("0123456789"), source, licence)
 
 
 def _load_small_mnist():

@@ -17,17 +17,7 @@ import numpy as np
 from course_utils import answers
 from course_utils.answers import Exercise, Missing, Verdict, one_line
 
-__all__ = [
-    "NOT_YET",
-    "RIGHT",
-    "Outcome",
-    "called_with",
-    "check",
-    "close",
-    "equals",
-    "first_failure",
-    "seconds_of",
-]
+__all__ = ["NOT_YET", "RIGHT", "Outcome", "called_with", "check", "close", "equals", "first_failure", "seconds_of"]
 
 RIGHT = "Right: "
 NOT_YET = "Not yet: "

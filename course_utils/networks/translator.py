@@ -1,6 +1,5 @@
 """Translate English sentences with a T5 from a folder in Hugging Face format."""
 
-import dataclasses
 import itertools
 import json
 import re
@@ -52,7 +51,7 @@ class Translator:
         """
         config, tensors = read_t5_folder(folder)
         transformers, torch = load_transformers(), load_torch()
-        sizes = dataclasses.asdict(config) | {"eos_token_id": list(config.end_tokens) or None}
+        sizes = vars(config) | {"eos_token_id": config.eos_token_id or None}
         sizes.pop("tied_head")
         config = transformers.T5Config(**sizes)
         tokenizer = _load_tokenizer(Path(folder), config)

@@ -11,7 +11,7 @@ from course_utils.runtime import THREADS
 from course_utils.speech.samples import SAMPLE_RATE, check_samples, import_package
 from course_utils.weights import WEIGHTS, WHISPER, verified_bytes
 
-__all__ = ["Recogniser", "Segment", "Transcript", "load_recogniser", "verified_whisper_files"]
+__all__ = ["Recogniser", "Segment", "Transcript", "load_recogniser"]
 
 
 _THRESHOLDS = ("compression_ratio_threshold", "log_prob_threshold", "no_speech_threshold")
@@ -42,23 +42,15 @@ class Transcript:
     segments: tuple[Segment, ...]
 
 
-def verified_whisper_files(path=None):
-    """Read the files of Whisper tiny.en into {name: bytes} and check the SHA-256 of each: what was checked is loaded.
-
-    `path` is a folder with a copy of the files, instead of the installed package. A missing file or a wrong checksum
-    raises `WeightsError`, which names the file and both checksums.
-    """
-    path = None if path is None else check_path("path", path)
-    return {Path(WEIGHTS[name].path).name: verified_bytes(name, path) for name in WHISPER}
-
-
 def load_recogniser(path=None, threads=THREADS):
     """Load Whisper tiny.en for the processor, in 8-bit integers, after its files' checksums were verified.
 
-    Parameters and errors are those of `verified_whisper_files`; `threads` is how many one transcription takes. Where
-    the package faster-whisper is missing, `SpeechError` says so.
+    `path` is a folder with a copy of the files, instead of the installed package; `threads` is how many one
+    transcription takes. A missing file or a wrong checksum raises `WeightsError`, which names the file and both
+    checksums; a missing package faster-whisper `SpeechError`.
     """
-    contents = verified_whisper_files(path)
+    path = None if path is None else check_path("path", path)
+    contents = {Path(WEIGHTS[name].path).name: verified_bytes(name, path) for name in WHISPER}
     faster_whisper = import_package("faster_whisper")
     importlib.import_module("ctranslate2").set_random_seed(0)  # for the model that is loaded next
     model = faster_whisper.WhisperModel(
@@ -110,11 +102,7 @@ class Recogniser:
         )
         segments = tuple(
             Segment(
-                piece.text.strip(),
-                piece.no_speech_prob,
-                piece.avg_logprob,
-                piece.compression_ratio,
-                piece.temperature,
+                piece.text.strip(), piece.no_speech_prob, piece.avg_logprob, piece.compression_ratio, piece.temperature
             )
             for piece in found
         )

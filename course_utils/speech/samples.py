@@ -10,12 +10,6 @@ from course_utils.checks import check_array, check_seed, is_number
 __all__ = ["SAMPLE_RATE", "SpeechError", "add_noise", "check_samples", "import_package", "load_wav"]
 
 SAMPLE_RATE = 16_000  # samples a second, what Whisper was trained on
-PACKAGES = {  # what is imported: what is installed
-    "espeakng_loader": "espeakng-loader==0.2.4",
-    "faster_whisper": "faster-whisper==1.2.1",
-    "jiwer": "jiwer==4.0.0",
-    "whisper_normalization": "whisper-normalization==1.0.0",
-}
 
 
 class SpeechError(RuntimeError):
@@ -87,5 +81,5 @@ def check_samples(name, samples):
 def import_package(name):
     """Import a package that speech needs, or raise the error that says how to get it."""
     if importlib.util.find_spec(name) is None:
-        raise SpeechError(f"{name}: the package is not installed. Run: pip install {PACKAGES[name]}")
+        raise SpeechError(f"{name}: the package is not installed. Run: pip install -r requirements.txt")
     return importlib.import_module(name)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from course_utils.checks import check_count, check_texts
-from course_utils.speech.samples import PACKAGES, SAMPLE_RATE, SpeechError, import_package
+from course_utils.speech.samples import SAMPLE_RATE, SpeechError, import_package
 
 __all__ = ["Clip", "join_sentences", "speak"]
 
@@ -131,7 +131,7 @@ def _synthesiser():
     except (OSError, RuntimeError) as error:
         raise SpeechError(
             f"espeakng_loader: its library cannot be loaded ({error}). "
-            f"Run: pip install --force-reinstall {PACKAGES['espeakng_loader']}"
+            "Run: pip install --force-reinstall -r requirements.txt"
         ) from error
     with contextlib.ExitStack() as stack:
         if len(os.fsencode(data)) > _LONGEST_DATA_PATH:
