@@ -73,22 +73,11 @@ def _holds(said, phrase):
 
 
 def score_answer(instruction, text):
-    """Say whether a text is a right answer to an instruction, by the rule that its `check` names.
+    """Say whether a model's text is a right answer to an `Instruction`, by the rule that its `check` names.
 
-    Parameters
-    ----------
-    instruction : course_utils.questions.Instruction
-        What was asked, with the accepted answers.
-    text : str
-        What the model wrote.
-
-    Returns
-    -------
-    bool
-        "answer": one of the accepted answers, see `holds_answer`. "abstain": the first sentence abstains, and the text
-        has at most 30 words. "words 8": at most eight words, among them an accepted one. "request": a calculator's
-        request of the same value. "talk": any words. The other checks are forms: the form is kept, and what stands in
-        it is right.
+    "answer": one of the accepted answers, see `holds_answer`. "abstain": the first sentence abstains, and the text has
+    at most 30 words. "words 8": at most eight words, among them an accepted one. "request": a calculator's request of
+    the same value. "talk": any words. The other checks are forms: the form is kept, and what stands in it is right.
     """
     text = text.strip()
     name, _, limit = instruction.check.partition(" ")

@@ -10,19 +10,9 @@ __all__ = ["add_noise", "shift_images"]
 def shift_images(images, most, seed):
     """Move each image by its own random number of whole pixels, down or up and right or left.
 
-    Parameters
-    ----------
-    images : numpy.ndarray
-        (n, height, width) or (n, height, width, channels).
-    most : int
-        Largest shift in each direction; all shifts from -most to most are equally likely.
-    seed : int
-        The same seed gives the same shifts on every machine.
-
-    Returns
-    -------
-    numpy.ndarray
-        A new array of the same shape and dtype. What moves out is lost; what moves in is 0.
+    Images are (n, height, width) or (n, height, width, channels); a new array of the same shape and dtype is returned.
+    All shifts from -most to most are equally likely, in each direction; what moves out is lost, what moves in is 0. The
+    same seed gives the same shifts on every machine.
     """
     height, width = images.shape[1:3]
     random = np.random.RandomState(check_seed(seed))  # NumPy promises that this generator's numbers never change
@@ -37,24 +27,9 @@ def shift_images(images, most, seed):
 def add_noise(images, deviation, seed):
     """Add independent normal noise to each pixel, and clip the result to [0, 1].
 
-    Parameters
-    ----------
-    images : numpy.ndarray
-        Floats in [0, 1], (n, height, width) or (n, height, width, channels).
-    deviation : float
-        Standard deviation of the noise, in units of brightness, 0 or larger.
-    seed : int
-        The same seed gives the same noise on every machine.
-
-    Returns
-    -------
-    numpy.ndarray
-        A new array of the same shape and dtype.
-
-    Raises
-    ------
-    ValueError
-        When `images` are no floats in [0, 1].
+    Images are floats in [0, 1], (n, height, width) or (n, height, width, channels), else ValueError; a new array of the
+    same shape and dtype is returned. `deviation` is the noise's standard deviation, in units of brightness. The same
+    seed gives the same noise on every machine.
     """
     if images.dtype.kind != "f" or not (images.min() >= 0 and images.max() <= 1):  # also true for NaN
         raise ValueError(

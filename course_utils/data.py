@@ -99,28 +99,14 @@ class Phrases:
 
 
 def load_digits(path=None):
-    """Load handwritten digits, split into training and test images.
+    """Load handwritten digits, split into training and test images, as `Digits`.
 
-    Parameters
-    ----------
-    path : str or Path, optional
-        A local mnist.npz, in the layout of `keras.datasets.mnist`, to read instead, in either profile.
+    Offline: 5,000 MNIST images, 4,000 for training and 1,000 for testing (400 and 100 of each digit, in a fixed mixed
+    order). With COURSE_PROFILE=full: MNIST's own 60,000 and 10,000, fetched once into Keras's cache. `path` is a local
+    mnist.npz, in the layout of `keras.datasets.mnist`, to read instead; a ValueError says that it is no path, a
+    DataError that the file is missing, damaged or of another shape, or could not be fetched. Nothing is put in its
+    place.
 
-    Returns
-    -------
-    Digits
-        Offline: 5,000 MNIST images, 4,000 for training and 1,000 for testing (400 and 100 of each digit, in a fixed
-        mixed order). With COURSE_PROFILE=full: MNIST's own 60,000 and 10,000, fetched once into Keras's cache.
-
-    Raises
-    ------
-    ValueError
-        When `path` is no path.
-    DataError
-        When the file is missing, damaged or of another shape, or could not be fetched. Nothing is put in its place.
-
-    Notes
-    -----
     MNIST: LeCun, Bottou, Bengio and Haffner, 1998, doi:10.1109/5.726791. Its test images were written by other people
     than its training images; for the 5,000 images offline the package does not say who wrote which.
     """
@@ -130,21 +116,16 @@ def load_digits(path=None):
         source = f"the file {path.name}, in the layout of MNIST: its origin is not known to the course"
         return _digits(*arrays, source, f"of the file: not known. MNIST itself: {MNIST_LICENCE}")
     if current_profile() == "full":
-        arrays = _read_mnist(_fetch_mnist())
+        advice = f"{OFFLINE_DIGITS} To use the full profile, pass a local mnist.npz as path."
+        arrays = _read_mnist(fetch("MNIST", MNIST_URL, "datasets", MNIST_SHA256, "about 11 MB", advice, DataError))
         return _digits(*arrays, f"MNIST, 60,000 and 10,000 images ({MNIST_URL})", MNIST_LICENCE)
     return _load_small_mnist()
 
 
 def _digits(train_images, train_labels, test_images, test_labels, source, licence):
-    return Digits(
-        train_images.astype(np.float32) / 255,
-        train_labels.astype(np.int64),
-        test_images.astype(np.float32) / 255,
-        test_labels.astype(np.int64),
-        tuple("0123456789"),
-        source,
-        licence,
-    )
+    pairs = (train_images, train_labels), (test_images, test_labels)
+    scaled = [(images.astype(np.float32) / 255, labels.astype(np.int64)) for images, labels in pairs]
+    return Digits(*scaled[0], *scaled[1], tuple("0123456789"), source, licence)
 
 
 def _load_small_mnist():
@@ -180,18 +161,6 @@ def _read_mnist(file):
     return found
 
 
-def _fetch_mnist():
-    return fetch(
-        name="MNIST",
-        url=MNIST_URL,
-        subfolder="datasets",
-        file_hash=MNIST_SHA256,
-        size="about 11 MB",
-        offline_alternative=f"{OFFLINE_DIGITS} To use the full profile, pass a local mnist.npz as path.",
-        error_class=DataError,
-    )
-
-
 def package_file(package, path):
     """Return the path of a file in an installed package, without importing the package."""
     spec = importlib.util.find_spec(package)
@@ -204,24 +173,10 @@ def package_file(package, path):
 
 
 def load_photos(names=None):
-    """Load photographs that come with scikit-image, scikit-learn and Matplotlib.
+    """Load photographs that come with scikit-image, scikit-learn and Matplotlib: {name: `Photo`}, in the order asked.
 
-    Parameters
-    ----------
-    names : list of str, optional
-        Which ones, in which order; all of them when left out.
-
-    Returns
-    -------
-    dict of str to Photo
-        In the order of `names`. The first eight show something that an ImageNet class names; the last three do not.
-
-    Raises
-    ------
-    ValueError
-        When there is no name, or one is unknown.
-    DataError
-        When a package or its file is missing or damaged.
+    Without names, all of them: the first eight show something that an ImageNet class names; the last three do not. A
+    ValueError names one that is unknown, a DataError a package or file that is missing or damaged.
     """
     table = {row["name"]: row for row in read_table("photos.csv")}
     names = list(table) if names is None else check_texts("names", names)
@@ -237,26 +192,10 @@ def load_photos(names=None):
 
 
 def load_photo(path):
-    """Load a PNG or JPEG file as an RGB photograph.
+    """Load a PNG or JPEG file as an RGB photograph, uint8 (height, width, 3).
 
-    The camera's orientation mark is obeyed, grey becomes RGB, and transparent parts become white.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8, shape (height, width, 3).
-
-    Raises
-    ------
-    ValueError
-        When `path` is no path.
-    DataError
-        When the file is missing, damaged, no PNG or JPEG, or too large to open safely.
+    The camera's orientation mark is obeyed, grey becomes RGB, and transparent parts become white. A ValueError says
+    that `path` is no path, a DataError that the file is missing, damaged, no PNG or JPEG, or too large to open safely.
     """
     from PIL import Image, ImageOps
 
@@ -279,12 +218,9 @@ def load_photo(path):
 
 
 def load_phrases():
-    """Load 200 everyday English sentences with French and German references.
+    """Load 200 everyday English sentences with French and German references, as `Phrases`.
 
-    Returns
-    -------
-    Phrases
-        Written for the course; none of them is among the sentence pairs that the course's translator was trained on.
+    They were written for the course; none is among the sentence pairs that the course's translator was trained on.
     """
     document, *scored = [Phrase(**row) for row in read_table("phrases.csv")]
     columns = (tuple(getattr(phrase, language) for phrase in scored) for language in ("english", "french", "german"))

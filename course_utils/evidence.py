@@ -1,9 +1,7 @@
 """Settle the source document's claims by findings, and run its broken code to show how it fails."""
 
 import contextlib
-import csv
 import html
-import importlib.resources
 import io
 import math
 import numbers
@@ -17,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.answers import show
+from course_utils.data import read_table
 from course_utils.fitting import mean_interval, share_interval
 
 __all__ = [
@@ -101,41 +100,21 @@ class Settled:
 
 def load_claims():
     """Return the claims that the course settles, as a dict from id to what the source document says (38 entries)."""
-    text = importlib.resources.files("course_utils").joinpath("files", "claims.csv").read_text(encoding="utf-8")
-    return {row["id"]: row["statement"] for row in csv.DictReader(text.splitlines())}
+    return {row["id"]: row["statement"] for row in read_table("claims.csv")}
 
 
 def finding(text, value, relation, bound, *, where, interval=None, form="{:,.3g}", varies=False):
-    """Hold a measured number against the bound beyond which it would speak against a claim.
+    """Hold a measured number against the bound beyond which it would speak against a claim; return a `Finding`.
 
-    Parameters
-    ----------
-    text : str
-        What the number is: "right answers more than the simplest rule has, in points".
-    value : number
-        What was measured, never a bool: count what agrees, or give the largest difference.
-    relation : {">", ">=", "<", "<=", "==", "within"}
-        How the number must stand to the bound to speak for the claim.
-    bound : number, or with "within" a pair of numbers
-        Chosen before the measurement.
-    where : str
-        On what it was tried, in few words: "digits". A divided verdict names it.
-    interval : pair of numbers, optional
-        Where the value may lie by chance. One that holds the bound leaves the finding undecided.
-    form : str
-        How the numbers are written.
-    varies : bool
-        Whether the value differs between machines; it is then shown behind a ≈.
+    `text` says what the number is, such as "right answers more than the simplest rule has, in points", and `where` on
+    what it was tried, in few words, such as "digits": a divided verdict names it. `value` is never a bool: count what
+    agrees, or give the largest difference. It stands to `bound`, which was chosen before the measurement, in a
+    `relation`: >, >=, <, <=, == or within (a pair of numbers). `interval` is where the value may lie by chance; one
+    that holds the bound leaves the finding undecided. `form` writes the numbers; one that `varies` between machines is
+    shown behind a ≈.
 
-    Returns
-    -------
-    Finding
-        For `claim`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When a number is a bool or not finite, an interval does not hold its value, or a text is missing.
+    A TypeError or ValueError names a number that is a bool or not finite, an interval that does not hold its value, or
+    a text that is missing.
     """
     _require_text("text", text)
     _require_text("where", where)
@@ -180,33 +159,16 @@ def claim(id, findings, *, scope=None, reading=None, instead=None, source=None):
     """Settle one claim of the source document by its findings, and show the verdict that follows in a box.
 
     All decided findings speak for it: it holds where we tested. All speak against it: it does not hold. Some do: it is
-    divided, and the verdict names where it holds and where not. None is decided: it is not decided here. There are
-    only sources: it is cited, not measured.
+    divided, and the verdict names where it holds and where not. None is decided: it is not decided here. There are only
+    sources: it is cited, not measured.
 
-    Parameters
-    ----------
-    id : str
-        Id of the claim, one of `load_claims()`.
-    findings : sequence of Finding
-        What was measured; empty where there are only sources.
-    scope : str
-        Models, sizes and seeds that were tried; needed with findings.
-    reading : str, optional
-        What the findings mean and leave open. A number that varies between machines follows a ≈ directly: "≈0.935 ".
-    instead : str, optional
-        What is true instead; needed, and shown, where the claim does not hold.
-    source : str, optional
-        References; needed without findings.
+    `id` is one of `load_claims()`, `findings` may be empty where there is a `source` (references). `scope`, needed with
+    findings, says which models, sizes and seeds were tried; `reading` what the findings mean and leave open, with a ≈
+    directly before a number that varies between machines; `instead`, needed where the claim does not hold, what is
+    true.
 
-    Returns
-    -------
-    Settled
-        The same, for the ledger.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When the id is unknown, a finding is none, a text is missing or a ≈ has no number behind it.
+    Returns what it showed, for the ledger. A TypeError or ValueError names an unknown id, what is no finding, a text
+    that is missing, or a ≈ without a number.
     """
     claims = load_claims()
     if id not in claims:
@@ -278,25 +240,12 @@ def read_box(text):
 
 
 def expect_error(error_type, snippet, namespace=None):
-    """Run code that is known to fail, show the error's type and message in a box, and return the exception.
+    """Run code (a text) that is known to fail, show the error's type and message in a box, and return the exception.
 
-    What the snippet prints or warns about is not shown. End the cell with `;` or assign the result, or the notebook
-    also displays the returned exception, with this machine's paths in it.
-
-    Parameters
-    ----------
-    error_type : type
-        The exception that must be raised (a subclass counts).
-    snippet : str
-        Source text.
-    namespace : dict, optional
-        Variables that the snippet sees and changes; a fresh and empty one if left out.
-
-    Returns
-    -------
-    Exception
-        What was raised, without its traceback (which would keep the snippet's models in memory). Where nothing was
-        raised, or another type, `AssertionError` says so.
+    It comes without its traceback, which would keep the snippet's models in memory; where nothing was raised, or no
+    `error_type`, AssertionError says so. The snippet sees and changes the variables in `namespace`, fresh ones if left
+    out; what it prints or warns about is not shown. End the cell with `;` or assign the result, or the notebook also
+    displays the returned exception, with this machine's paths in it.
     """
     error = None
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(record=True):

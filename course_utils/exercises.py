@@ -17,17 +17,7 @@ import numpy as np
 from course_utils import answers
 from course_utils.answers import Exercise, Missing, Verdict, one_line
 
-__all__ = [
-    "NOT_YET",
-    "RIGHT",
-    "Outcome",
-    "called_with",
-    "check",
-    "close",
-    "equals",
-    "first_failure",
-    "seconds_of",
-]
+__all__ = ["NOT_YET", "RIGHT", "Outcome", "called_with", "check", "close", "equals", "first_failure", "seconds_of"]
 
 RIGHT = "Right: "
 NOT_YET = "Not yet: "
@@ -57,28 +47,13 @@ def check(label, *tests):
     compile, is named as the reason and leaves no earlier "Right" standing. `check("Exercise 1", attend, *tests)`, with
     a label that is no name, is handed the answer; in a notebook, a name that does not exist is named too.
 
-    Whatever goes wrong inside the answer is shown as the reason, not raised: a notebook with unfinished exercises
-    runs to its end. This includes an answer that asks Python to exit; only KeyboardInterrupt stops the cell. A right
-    answer, checked by name, is kept in the learner's folder. Only a changed answer counts as a new try.
+    Each test is called with the answer and returns True, or False, or the reason for a failure as a string. With a
+    label that is no name, None, `...` and a function that raises NotImplementedError are unfinished. Only an exercise
+    that is itself written wrongly (no label, no callable tests) raises TypeError or ValueError.
 
-    Parameters
-    ----------
-    label : str
-        Name of the exercise: the name of the function to write, or any other label.
-    *tests : callable
-        Each gets the answer and returns True, or False, or the reason for a failure as a string. With a label that is
-        no name the answer itself comes first; None, `...` and a function that raises NotImplementedError are
-        unfinished.
-
-    Returns
-    -------
-    Outcome
-        True after showing "Right: label", false after showing "Not yet: label - reason".
-
-    Raises
-    ------
-    TypeError, ValueError
-        When the exercise itself is written wrongly: no label, or no callable tests.
+    Whatever goes wrong inside the answer is shown as the reason, not raised: a notebook with unfinished exercises runs
+    to its end. This includes an answer that asks Python to exit; only KeyboardInterrupt stops the cell. A right answer,
+    checked by name, is kept in the learner's folder. Only a changed answer counts as a new try.
     """
     if not isinstance(label, str) or not label.strip():
         raise ValueError(f"label: found {label!r}, expected the exercise's name as a string.")

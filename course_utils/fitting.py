@@ -69,28 +69,15 @@ class DoublingTime:
 
 
 def fit_power_law(sizes, errors, *, resamples=500):
-    """Fit a * n ** -b + c to the mean error at each size, and resample the runs for the intervals.
+    """Fit a * n ** -b + c to the mean error at each size, and resample the runs for the intervals; return a `PowerLaw`.
 
     Least squares on the logarithm of the error, so that a deviation of 10 % counts the same at each size. a and b are
     positive, and c lies between 0 and the smallest mean error.
 
-    Parameters
-    ----------
-    sizes : array (sizes,)
-        Positive and all different, at least 4: the curve has three free numbers.
-    errors : array (runs, sizes)
-        0 or larger, not all 0 at one size; a row is one run (one seed) over all sizes. At least 2 runs.
-    resamples : int
-        How many times the runs are drawn anew, with replacement. A run stays together: its errors depend on each other.
-
-    Returns
-    -------
-    PowerLaw
-
-    Raises
-    ------
-    ValueError
-        When a shape does not fit, or a number is missing or out of its range.
+    `sizes` (sizes,) are positive and all different, at least 4: the curve has three free numbers. `errors` (runs,
+    sizes) are 0 or larger, not all 0 at one size; a row is one run (one seed) over all sizes, and there are at least 2.
+    Runs are drawn anew `resamples` times, with replacement. A run stays together: its errors depend on each other. A
+    ValueError names what does not fit.
     """
     sizes, errors = check_numbers("sizes", sizes), check_numbers("errors", errors)
     if sizes.ndim != 1 or len(set(sizes)) < max(4, len(sizes)) or not (0 < sizes.min() <= sizes.max() < np.inf):
@@ -110,13 +97,9 @@ def fit_power_law(sizes, errors, *, resamples=500):
 def held_out_miss(sizes, errors, *, resamples=500):
     """Fit a power law to all sizes but the last, and hold its prediction for the last against what was measured there.
 
-    Parameters and errors as in `fit_power_law`, with one size more.
-
-    Returns
-    -------
-    (PowerLaw, float, (float, float))
-        The law, the measured minus the predicted error, and the ends of that difference's 95 % bootstrap interval: a
-        run is drawn with all its errors, the last as well.
+    Arguments and errors as in `fit_power_law`, with one size more. Returns the law, the measured minus the predicted
+    error, and the ends of that difference's 95 % bootstrap interval: a run is drawn with all its errors, the last as
+    well.
     """
     sizes, errors = np.asarray(sizes), np.asarray(errors)
     law = fit_power_law(sizes[:-1], errors[:, :-1], resamples=resamples)
@@ -159,18 +142,8 @@ def doubling_time(years, values):
     """Fit exponential growth to values against time, and return how long it takes them to double (`DoublingTime`).
 
     Ordinary least squares of log2(value) on the year. The interval resamples the points, pairs of a year and a value.
-
-    Parameters
-    ----------
-    years : array (n,)
-        Times in years, with fractions. At least 3 points, of at least two different times.
-    values : array (n,)
-        Positive. Drop unknown (NaN) values first, with their years.
-
-    Raises
-    ------
-    ValueError
-        When lengths differ, there are too few points, or a number is missing or not positive.
+    `years` (n,) are times with fractions, at least 3 points of at least two different times; `values` (n,) are
+    positive: drop unknown ones (NaN) first, with their years. A ValueError names what does not fit.
     """
     years, values = check_numbers("years", years), check_numbers("values", values)
     if years.ndim != 1 or years.shape != values.shape or len(years) < 3:
@@ -193,10 +166,7 @@ def doubling_time(years, values):
 def mean_interval(values):
     """Return the mean of independent numbers (n,), such as one difference a seed, and the ends of its 95 % t interval.
 
-    Raises
-    ------
-    ValueError
-        When there are fewer than two, or one is not finite.
+    A ValueError says that there are fewer than two, or that one is not finite.
     """
     from scipy import stats
 

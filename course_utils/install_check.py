@@ -197,13 +197,12 @@ def _check_folders():
 
 
 def _check_weights():
-    for entry in status():
-        weights = entry.weights
-        found = entry.problem or f"{weights.source}; its SHA-256 holds"
+    for weights, problem in status():
+        found = problem or f"{weights.source}; its SHA-256 holds"
         if weights.left_out:
             yield LOW, weights.name, found, ""
             continue
-        yield _row(weights.name, entry.ok, found, f"Get {weights.name} back: {weights.repair}")
+        yield _row(weights.name, not problem, found, f"Get {weights.name} back: {weights.repair}")
 
 
 # What it does: the process that checks

@@ -33,12 +33,8 @@ LARGEST_PORT = 65535
 def install_kernel_config(prefix=sys.prefix):
     """Copy the kernel's configuration into the Python environment at `prefix`, and return its path.
 
-    It keeps what TensorFlow writes to C-level stderr out of the notebooks.
-
-    Raises
-    ------
-    FileExistsError
-        When a configuration that is not the course's own lies there; it is left as it is.
+    It keeps what TensorFlow writes to C-level stderr out of the notebooks. A configuration that is not the course's own
+    is left as it is, and a FileExistsError says so.
     """
     target = Path(prefix) / "etc" / "ipython" / KERNEL_CONFIG.name
     content = KERNEL_CONFIG.read_bytes()
@@ -69,16 +65,9 @@ def copy_for_learners(destination="work", source=NOTEBOOKS):
     copied lies beside the copies. A copy that is as it was made is updated; one that the learner changed is never
     overwritten: where the course has a newer version, that is put beside it under a name of its own.
 
-    Parameters
-    ----------
-    destination : str or Path
-        A folder, made if missing; a relative one lies in the project folder. One that this function made is for its
-        owner alone; the permissions of a folder that was there before stay.
-
-    Raises
-    ------
-    NotebookError
-        When the destination is a file, holds the stored notebooks, or has a damaged record.
+    A relative destination lies in the project folder. One that this function made is for its owner alone; the
+    permissions of a folder that was there before stay. A NotebookError says that it is a file, holds the stored
+    notebooks, or has a damaged record.
     """
     source, destination = Path(source).resolve(), (ROOT / destination).resolve()
     if destination.exists() and not destination.is_dir():
@@ -148,12 +137,8 @@ def open_lab(notebook=START, arguments=(), destination="work"):
 
     Whatever ends this process, or signals it, so reaches JupyterLab; on Windows, where no process can take another's
     place, its exit status is returned. JupyterLab keeps its token and listens on 127.0.0.1 only; `arguments` are handed
-    to it. The copies lie in the project's folder `destination`.
-
-    Raises
-    ------
-    NotebookError
-        When there is no notebook of that name, or JupyterLab could not start.
+    to it. The copies lie in the project's folder `destination`. A NotebookError says that there is no such notebook, or
+    why JupyterLab could not start.
     """
     if notebook != START and not (NOTEBOOKS / notebook).is_file():
         names = ", ".join([START, *(path.name for path in list_notebooks())])

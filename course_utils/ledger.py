@@ -20,15 +20,8 @@ class Entry:
 def read_ledger(settled_here=()):
     """Return what the stored chapters say of each claim (list of `Entry`), in the order of the claims.
 
-    Parameters
-    ----------
-    settled_here : sequence of Settled
-        What the running notebook, the last chapter, settles itself; the stored boxes of these claims are not read.
-
-    Raises
-    ------
-    ValueError
-        When a box is damaged, or its claim is unknown.
+    `settled_here` is what the running notebook, the last chapter, settles itself: the stored boxes of these claims are
+    not read. A ValueError names a box that is damaged, or of an unknown claim.
     """
     found, chapters, claims = [], sorted(NOTEBOOKS.glob("*.ipynb")), list(load_claims())
     here = {settled.id for settled in settled_here}

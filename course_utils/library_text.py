@@ -87,17 +87,9 @@ def load_library_text():
     """Load the English text of this Python's standard library, split by file into training and held-out text.
 
     It consists of the docstrings (strings in three quotes that open a line of a module's source) and of the reference
-    topics of `pydoc_data` (what `help("lambda")` shows). Equal paragraphs are kept once, where they stand first.
-
-    Returns
-    -------
-    LibraryText
-        About 1.2 million characters, one file in ten held out (which ones depends only on their names).
-
-    Raises
-    ------
-    DataError
-        When this Python has no sources, as some reduced distributions.
+    topics of `pydoc_data` (what `help("lambda")` shows), about 1.2 million characters. Equal paragraphs are kept once,
+    where they stand first. One file in ten is held out; which ones depends only on their names. Returns a
+    `LibraryText`; a DataError says that this Python has no sources, as some reduced distributions.
     """
     folder, parts, seen = Path(sysconfig.get_path("stdlib")), {False: [], True: []}, set()
     documents = ((name, (folder / name).read_text("utf-8", "replace")) for name in sorted(_sources(folder)))
@@ -121,13 +113,7 @@ def load_library_text():
 
 
 def encode_text(text):
-    """Return the tokens of a text, positions in `ALPHABET`, as uint8 array of shape (characters,).
-
-    Raises
-    ------
-    ValueError
-        When a character is not in `ALPHABET`.
-    """
+    """Return the tokens of a text, places in `ALPHABET`, as uint8 (characters,); other characters raise ValueError."""
     if unknown := set(text) - set(ALPHABET):
         raise ValueError(f"text: found {sorted(unknown)}, expected line breaks and printable ASCII characters only.")
     codes = np.frombuffer(text.encode("ascii"), dtype=np.uint8)
@@ -180,18 +166,9 @@ def load_passages():
     """Load the passages of Python's documentation that the course searches, out of this Python's own reference topics.
 
     The course keeps each one's topic and checksum, not its text. Chosen were those that are the same, letter for
-    letter, in Python 3.11.2, 3.11.7, 3.12.1, 3.13.0 and 3.14.7 (`experiments/choose_passages.py`).
-
-    Returns
-    -------
-    tuple of Passage
-        Of 40 to 120 words, sorted by topic. No paragraph stands in two of them. Where this Python's text differs, those
-        that it has.
-
-    Raises
-    ------
-    DataError
-        When it has fewer than 90 % of them.
+    letter, in Python 3.11.2, 3.11.7, 3.12.1, 3.13.0 and 3.14.7 (`experiments/choose_passages.py`): a tuple of `Passage`
+    of 40 to 120 words, sorted by topic. No paragraph stands in two of them. Where this Python's text differs, those
+    that it has; fewer than 90 % raise DataError.
     """
     rows, topics = read_table("passages.csv"), dict(read_topics(sysconfig.get_path("stdlib")))
     there = {

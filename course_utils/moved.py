@@ -5,22 +5,13 @@ import sys
 
 __all__ = ["MOVED", "Signpost"]
 
-MOVED = {
-    "decoding": "networks.t5_folder",
-    "efficientnet": "networks.efficientnet",
+NETWORKS = "efficientnet image_classifier pretrained small_models t5_folder translator workers".split()
+MOVED = {name: f"networks.{name}" for name in NETWORKS} | {
+    **dict.fromkeys(("decoding", "t5"), "networks.t5_folder"),
+    **dict.fromkeys(("landmarks", "sweeps"), "tables"),
+    **dict.fromkeys(("profile", "progress"), "runtime"),
     "fetch": "weights",
-    "image_classifier": "networks.image_classifier",
-    "landmarks": "tables",
     "lesson_code": "notebooks",
-    "pretrained": "networks.pretrained",
-    "profile": "runtime",
-    "progress": "runtime",
-    "small_models": "networks.small_models",
-    "sweeps": "tables",
-    "t5": "networks.t5_folder",
-    "t5_folder": "networks.t5_folder",
-    "translator": "networks.translator",
-    "workers": "networks.workers",
 }
 
 

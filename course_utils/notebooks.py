@@ -34,10 +34,7 @@ class NotebookError(RuntimeError):
 def list_notebooks(folder=NOTEBOOKS):
     """Return the paths of the chapters in `folder`, in order, and then of the solutions.
 
-    Raises
-    ------
-    FileNotFoundError
-        When the folder is missing.
+    A FileNotFoundError says that there is no such folder.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -48,10 +45,7 @@ def list_notebooks(folder=NOTEBOOKS):
 def read_notebook(path):
     """Return the notebook at `path` in format 4.5, with an id for each cell that depends only on the cells.
 
-    Raises
-    ------
-    NotebookError
-        When the file is missing, is no notebook, or has an older format than 4.
+    A NotebookError says that the file is missing, is no notebook, or has an older format than 4.
     """
     import nbformat
 
@@ -90,13 +84,7 @@ def notebook_bytes(notebook):
 
 @contextlib.contextmanager
 def naming_file(path):
-    """Name the file at `path` in the error of what writes it: the system's own names none when a disk is full.
-
-    Raises
-    ------
-    NotebookError
-        In place of an OSError.
-    """
+    """Name the file at `path` in a NotebookError, in place of an OSError that names none when a disk is full."""
     try:
         yield
     except OSError as error:
@@ -131,27 +119,13 @@ def code_cells(notebook):
 
 
 def load_definitions(notebook, names, given=None):
-    """Return the named functions and classes of a notebook, without running the notebook.
+    """Return the named functions and classes of a notebook, as attributes of a namespace, without running the notebook.
 
-    Only the definitions themselves, the definitions that they use and the imports that these use are executed. A
-    definition that needs anything else, such as a variable of a cell, must find it in `given`, or fails with a
-    NameError.
+    `notebook` is the stem of a chapter, such as "03_core_algorithms", or the path of an .ipynb file. Only the
+    definitions themselves, the definitions that they use and the imports that these use are executed. What else they
+    need, such as a variable of a cell, stands in `given`, or they fail with a NameError.
 
-    Parameters
-    ----------
-    notebook : str or Path
-        The stem of a chapter in `notebooks/`, such as "03_core_algorithms", or the path of an .ipynb file.
-    names : sequence of str
-        What to take; each becomes an attribute of the namespace that is returned.
-    given : dict, optional
-        Names that the cells take from elsewhere, such as {"torch": torch}, and their values.
-
-    Raises
-    ------
-    course_utils.notebooks.NotebookError
-        When there is no such notebook.
-    ValueError
-        When a name is not defined in the notebook, or is defined in two ways.
+    A NotebookError says that there is no such notebook, a ValueError that a name is not defined in it, or in two ways.
     """
     path = NOTEBOOKS / f"{notebook}.ipynb" if isinstance(notebook, str) and "." not in notebook else Path(notebook)
     definitions, imports = {}, {}

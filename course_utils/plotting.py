@@ -73,16 +73,8 @@ def plot_learning_curves(
 ):
     """Draw one line per curve against the epoch, and mark the lowest point of one of them.
 
-    Parameters
-    ----------
-    curves : dict
-        Name to values (epochs count from 1), or name to a pair (x, values).
-    title, x_label, y_label : str
-        What the figure shows, and its axes with their units.
-    best_of, best_label : str
-        Curve whose lowest point is marked, and the word beside the mark.
-    log_y : bool
-        Use a logarithmic vertical axis.
+    `curves` are values by name, whose epochs count from 1, or pairs (x, values). `best_of` names the curve whose lowest
+    point is marked, with `best_label` beside it; a name that is no curve's raises ValueError.
     """
     lines = {
         name: curve if isinstance(curve, tuple) and np.ndim(curve[0]) == 1 else (range(1, len(curve) + 1), curve)
@@ -104,16 +96,8 @@ def plot_learning_curves(
 def plot_lines(lines, title, x_label, y_label, *, log_x=False, log_y=False, intervals=None):
     """Draw values against a size, each line with an optional band for its uncertainty.
 
-    Parameters
-    ----------
-    lines : dict
-        Name to a pair (x, values).
-    title, x_label, y_label : str
-        What the figure shows, and its axes with their units.
-    log_x, log_y : bool
-        Use logarithmic axes.
-    intervals : dict, optional
-        Name to an array `(n, 2)` with the low and the high end at each x (ends, not half-widths).
+    `lines` are pairs (x, values) by name. `intervals`, by the same names, are arrays (n, 2) with the low and the high
+    end at each x (ends, not half-widths). `log_x` and `log_y` make an axis logarithmic.
     """
     with _line_figure(lines, title, x_label, y_label, log_x, log_y, intervals or {}) as (figure, axes):
         return Plot(figure, axes)
@@ -122,18 +106,8 @@ def plot_lines(lines, title, x_label, y_label, *, log_x=False, log_y=False, inte
 def plot_bars(names, values, title, y_label, *, intervals=None, value_format="{:.3g}"):
     """Draw one bar per name, horizontal where names are long or many, with its value at its end, or beside its name.
 
-    Parameters
-    ----------
-    names : sequence of str
-        What the bars stand for.
-    values : array (n,)
-        Lengths of the bars.
-    title, y_label : str
-        What the figure shows, and the axis of values with its unit.
-    intervals : array (n, 2), optional
-        Low and high end of each value's uncertainty (ends, not half-widths).
-    value_format : str
-        How a value is written.
+    `intervals` (n, 2) are the low and the high end of each value's uncertainty (ends, not half-widths); `value_format`
+    says how a value is written, `y_label` what the values are, with their unit.
     """
     places, written = range(len(names)), [value_format.format(value) for value in values]
     horizontal = len(names) > 8 or max(map(len, names)) * len(names) > 60
@@ -164,26 +138,9 @@ def plot_bars(names, values, title, y_label, *, intervals=None, value_format="{:
 def plot_images(images, captions, title, *, columns=5, correct=None):
     """Draw a grid of images, each with its caption below.
 
-    Parameters
-    ----------
-    images : sequence of arrays
-        Each `(height, width)` or `(height, width, 3)`, uint8 or floats in [0, 1]. Sizes may differ.
-    captions : sequence of str
-        One per image; long ones are wrapped.
-    title, columns : str, int
-        What the figure shows, and how many images stand in a row.
-    correct : sequence of bool, optional
-        Whether each caption is right: right ones are blue after a ✓, wrong ones orange after a ✗.
-
-    Returns
-    -------
-    Plot
-        Its axes are a tuple, one per image.
-
-    Raises
-    ------
-    ValueError
-        When there is no picture.
+    Images are (height, width) or (height, width, 3), uint8 or floats in [0, 1], and may differ in size; without any a
+    ValueError is raised. `columns` stand in a row. With `correct`, truth values, right captions are blue after a ✓ and
+    wrong ones orange after a ✗. The axes of the `Plot` are a tuple, one per image.
     """
     if not np.iterable(images) or len(images) == 0:
         raise ValueError(f"images: found {images!r}, expected a list of at least one picture.")
@@ -216,14 +173,7 @@ def plot_confusion_matrix(
 ):
     """Draw how often each true class was given each predicted class; the colour shows the errors only.
 
-    Parameters
-    ----------
-    true_labels, predicted_labels : integer arrays (n,)
-        Positions in `class_names`.
-    class_names : sequence of str
-        Names of the classes.
-    title, x_label, y_label : str
-        What the figure shows, and its axes.
+    Labels are integers (n,), places in `class_names`.
     """
     classes = len(class_names)
     pairs = np.multiply(true_labels, classes) + predicted_labels
@@ -252,30 +202,14 @@ def plot_confusion_matrix(
 
 
 def expected_calibration_error(probabilities, labels, bins=10):
-    """Return how far confidence and accuracy are apart, on average over the examples.
+    """Return how far confidence and accuracy are apart, on average over the examples: 0 is perfect, 1 the most.
 
     An example's confidence is its largest probability. Examples are put in bins of equal width by confidence, and the
-    gap between mean confidence and accuracy in each bin is weighted by the bin's share of the examples.
-    Guo, Pleiss, Sun and Weinberger (2017), On Calibration of Modern Neural Networks, ICML, arXiv:1706.04599.
+    gap between mean confidence and accuracy in each bin is weighted by the bin's share of the examples. Guo, Pleiss,
+    Sun and Weinberger (2017), On Calibration of Modern Neural Networks, ICML, arXiv:1706.04599.
 
-    Parameters
-    ----------
-    probabilities : array (n, classes)
-        Each row sums to 1.
-    labels : integer array (n,)
-        True classes.
-    bins : int
-        Number of bins over [0, 1]; a bin holds its upper edge.
-
-    Returns
-    -------
-    float
-        0 for perfect calibration, at most 1.
-
-    Raises
-    ------
-    ValueError
-        When the arrays are empty, do not match, or the rows are not probabilities.
+    `probabilities` are (n, classes), each row sums to 1; `labels` (n,) are the true classes. A ValueError says that
+    they are empty, do not match, or are none. A bin holds its upper edge.
     """
     counts, confidence, accuracy = _calibration(probabilities, labels, bins)
     return float(np.nansum(counts * np.abs(accuracy - confidence)) / counts.sum())
@@ -284,17 +218,8 @@ def expected_calibration_error(probabilities, labels, bins=10):
 def plot_reliability(probabilities, labels, title, bins=10):
     """Draw accuracy against confidence, bin by bin, over the number of examples in each bin.
 
-    Parameters
-    ----------
-    probabilities, labels, bins
-        As in `expected_calibration_error`, with the same errors.
-    title : str
-        What the figure shows.
-
-    Returns
-    -------
-    Plot
-        Its axes are a pair: the diagram, and the counts below it.
+    Arguments and errors are those of `expected_calibration_error`. The axes of the `Plot` are the diagram and the
+    counts.
     """
     counts, confidence, accuracy = _calibration(probabilities, labels, bins)
     filled = counts > 0
@@ -324,16 +249,9 @@ def plot_attention(
     y_label="target token",
     colour_label="attention weight",
 ):
-    """Draw how much each target token attends to each source token.
+    """Draw how much each target token (a row) attends to each source token (a column).
 
-    Parameters
-    ----------
-    weights : array (targets, sources)
-        Attention weights in [0, 1].
-    source_tokens, target_tokens : sequence of str
-        Names of the columns and of the rows.
-    title, x_label, y_label, colour_label : str
-        What the figure shows, its axes and its colour scale.
+    Weights are (targets, sources), in [0, 1].
     """
     weights = np.asarray(weights)
     source, target = ([token.replace("\n", "\\n") for token in tokens] for tokens in (source_tokens, target_tokens))

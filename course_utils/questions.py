@@ -44,8 +44,12 @@ class ChatQuestion:
 
 def load_chat_questions():
     """Load the course's 72 questions with known answers and 100 that nobody can answer, as a tuple; CC BY 4.0."""
-    rows = read_table("questions.csv")
-    return tuple(ChatQuestion(**row | {"accepted": tuple(filter(None, row["accepted"].split("|")))}) for row in rows)
+    return _load(ChatQuestion, "questions.csv", "accepted")
+
+
+def _load(kind, name, several):
+    """Return the rows of a table as a tuple of a kind; one column holds several texts."""
+    return tuple(kind(**row | {several: tuple(filter(None, row[several].split("|")))}) for row in read_table(name))
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,7 @@ def load_passage_questions():
     words stand in the passage, "own" are 30 of which at most a third do. A content word is none of scikit-learn's
     English stop words; two are the same where their first four letters are.
     """
-    return tuple(
-        PassageQuestion(**{**row, "answers": tuple(row["answers"].split("|"))})
-        for row in read_table("passage_questions.csv")
-    )
+    return _load(PassageQuestion, "passage_questions.csv", "answers")
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,7 @@ class ToolQuestion:
 
 def load_tool_questions():
     """Load the course's 66 questions for a model with a calculator, 44 sums in words and 22 plain ones; CC BY 4.0."""
-    rows = read_table("tool_questions.csv")
-    return tuple(ToolQuestion(**{**row, "accepted": tuple(row["accepted"].split("|"))}) for row in rows)
+    return _load(ToolQuestion, "tool_questions.csv", "accepted")
 
 
 @dataclass(frozen=True)
@@ -122,21 +122,10 @@ class Injection:
 
 
 def load_injections(part=None):
-    """Load the course's 120 injections, four forms in each of 30 short texts that it wrote; CC BY 4.0.
+    """Load the course's 120 injections, four forms in each of 30 short texts that it wrote, as a tuple; CC BY 4.0.
 
-    Parameters
-    ----------
-    part : {"shown", "held out"}, optional
-        40 injections in ten texts, to write a defence with; or 80 in 20 other texts, to score it on. Both if left out.
-
-    Returns
-    -------
-    tuple of Injection
-
-    Raises
-    ------
-    ValueError
-        When there is no such part.
+    The `part` "shown" are 40 in ten texts, to write a defence with, "held out" 80 in 20 other texts, to score it on;
+    None are both. Another part raises ValueError.
     """
     if part not in (None, "shown", "held out"):
         raise ValueError(f"part: found {part!r}, expected 'shown' or 'held out', or nothing for both.")
@@ -173,26 +162,13 @@ class Instruction:
 
 
 def load_instructions(part=None):
-    """Load the instructions of one part, or of all.
+    """Load the instructions of one part, or of all, as a tuple of Instruction.
 
-    Parameters
-    ----------
-    part : str, optional
-        "train", or one of the three held-out parts: "seen forms" (forms of the training part, other texts), "new forms"
-        (ten forms that no training pair has, other texts) and "python" (on passages of Python's documentation).
-
-    Returns
-    -------
-    tuple of Instruction
-        Written for the course, CC BY 4.0; the passages are this Python's own documentation (PSF License Agreement,
-        copyright Python Software Foundation), found by topic and checksum.
-
-    Raises
-    ------
-    ValueError
-        When `part` is unknown.
-    DataError
-        When this Python's documentation lacks more than a tenth of the passages; fewer are left out.
+    The `part` is "train", or one of the three held-out parts: "seen forms" (forms of the training part, other texts),
+    "new forms" (ten forms that no training pair has, other texts) and "python" (on passages of Python's documentation);
+    another raises ValueError. Written for the course, CC BY 4.0; the passages are this Python's own documentation (PSF
+    License Agreement, copyright Python Software Foundation), found by topic and checksum: where it lacks more than a
+    tenth of them a DataError is raised, fewer are left out.
     """
     if part is not None and part not in PARTS:
         raise ValueError(f"part: found {part!r}, expected one of {', '.join(PARTS)}, or None for all.")

@@ -1,9 +1,9 @@
 """Ask the questions of the self-test, check the answers on this machine, and explain what was wrong; the glossary."""
 
-import csv
-import importlib.resources
 import json
 from dataclasses import dataclass
+
+from course_utils.data import read_file, read_table
 
 __all__ = [
     "Question",
@@ -15,8 +15,6 @@ __all__ = [
     "show_glossary",
     "show_questions",
 ]
-
-FILES = importlib.resources.files("course_utils") / "files"
 
 
 @dataclass(frozen=True)
@@ -54,8 +52,7 @@ class Term:
 
 def load_glossary():
     """Return the terms of the glossary as a tuple of `Term`, in alphabetical order."""
-    text = (FILES / "glossary.csv").read_text(encoding="utf-8")
-    return tuple(Term(**row) for row in csv.DictReader(text.splitlines()))
+    return tuple(Term(**row) for row in read_table("glossary.csv"))
 
 
 def show_glossary():
@@ -75,7 +72,7 @@ def load_questions(chapter=None):
     They are those that a chapter (int) asks at its own end, or all of them in the order of the chapters: the review in
     chapter 8.
     """
-    asked = json.loads((FILES / "self_test.json").read_text(encoding="utf-8"))
+    asked = json.loads(read_file("self_test.json"))
     if chapter is None:
         asked.sort(key=lambda entry: entry["chapter"])
     else:
@@ -113,22 +110,11 @@ def _print(questions):
 def check_answers(answers, chapter=None):
     """Print for each wrong answer why it is wrong and where its matter is taught, then the score by chapter.
 
-    Parameters
-    ----------
-    answers : dict
-        Number of a question to the letter chosen: {1: "b", 2: "c"}. Questions may be left out, or have `...`.
-    chapter : int, optional
-        The chapter at whose end the questions stand; the review in chapter 8 if left out.
+    `answers` is {1: "b", 2: "c"}: a question's number and the letter chosen. Questions may be left out, or have `...`.
+    `chapter` is the one at whose end the questions stand; without it they are the review in chapter 8.
 
-    Returns
-    -------
-    dict
-        Chapter to (right answers, questions answered).
-
-    Raises
-    ------
-    ValueError
-        When `answers` is no dict, or there is no such question or option.
+    Returns {chapter: (right answers, questions answered)}. A ValueError says that `answers` is no dict, or that there
+    is no such question or option.
     """
     if not isinstance(answers, dict):
         raise ValueError(f'answers: found {type(answers).__name__}, expected a dict such as {{1: "b", 2: "c"}}.')

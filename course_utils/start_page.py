@@ -10,24 +10,7 @@ from course_utils.notebooks import NOTEBOOKS, notebook_bytes, read_notebook
 __all__ = ["START", "show_progress", "start_page"]
 
 START = "00_start.ipynb"
-WELCOME = """# Start here
-
-Each chapter is a notebook. Click a link below; in the notebook press Shift+Enter for one cell after the other. You
-meet each result by running it. **New here? Begin with chapter 4.** With no machine learning yet and more time: 1, 2, 4,
-then 3.
-
-## Three things to know
-
-1. **Closing the tab** does not stop a notebook. Closing JupyterLab does: what ran is lost, what you wrote stays. Right
-   answers and guesses are kept in the folder `answers`, and still count the next day.
-2. **Something takes too long?** The square (■) interrupts the cell that runs. The cells before it stay as they were.
-3. **Something is odd?** Kernel › Restart Kernel, then run the part again from its set-up cell: each part runs alone.
-
-Stuck in an exercise: `hint("its name")` in any cell. Solutions lie in the folder `solutions`. A copy that
-you have changed is never overwritten.
-
-**A program that writes code for you?** Write the exercises without it: what you type is what you learn, and each
-check says why an answer is wrong. Use it afterwards: let it explain your answer, and find where it errs."""
+WELCOME = Path(__file__).parent / "files" / "start.md"
 PROGRESS = "from course_utils.start_page import show_progress\n\nshow_progress()"
 
 
@@ -41,7 +24,8 @@ def start_page(folder=NOTEBOOKS):
         parts = "; ".join(title.removeprefix("Part ") for title in titles[1:] if title.startswith("Part "))
         lines.append(f"| [{titles[0]}]({path.name}) | {parts} | [solutions](solutions/{path.name}) |")
     after = "## How far have you come?\n\nRun the next cell. It reads what you wrote; nothing leaves this folder."
-    cells = [v4.new_markdown_cell(text) for text in (WELCOME, "\n".join(lines), after)] + [v4.new_code_cell(PROGRESS)]
+    texts = WELCOME.read_text(encoding="utf-8").rstrip(), "\n".join(lines), after
+    cells = [*map(v4.new_markdown_cell, texts), v4.new_code_cell(PROGRESS)]
     for number, cell in enumerate(cells):
         cell.id = f"start-{number}"
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -57,15 +41,8 @@ def _titles(path):
 def show_progress(folder="."):
     """Show for each chapter how many exercises are right and how many guesses met their result.
 
-    Parameters
-    ----------
-    folder : str or Path
-        The learner's, which `make lab` made; its `answers` are read.
-
-    Raises
-    ------
-    ValueError
-        When it is no such folder.
+    `folder` is the learner's, which `make lab` made: its `answers` are read. A ValueError says that it is no such
+    folder.
     """
     folder = Path(folder)
     if not (folder / ".copied.json").is_file():

@@ -31,25 +31,11 @@ RESULTS = Path(__file__).resolve().parent.parent / "experiments" / "results"
 def read_sweep(name, **wanted):
     """Return the rows of a stored sweep that hold what is wanted, in the order in which they were measured.
 
-    Parameters
-    ----------
-    name : str or Path
-        "data_sweep" for `experiments/results/data_sweep.csv`, or the path of another CSV.
-    **wanted
-        Columns and the values they must have: `seed=0, task="plain"`.
+    `name` is "data_sweep" for `experiments/results/data_sweep.csv`, or the path of another CSV; `wanted` are columns
+    and the values they must have: `seed=0, task="plain"`. A row is a dict from column to value: int where a column
+    holds whole numbers only, float where it holds others, "" where a value is missing, and str.
 
-    Returns
-    -------
-    list of dict
-        Column to value: int where a column holds whole numbers only, float where it holds others, "" where a value is
-        missing, and str.
-
-    Raises
-    ------
-    FileNotFoundError
-        When there is no such sweep; the message names those there are.
-    ValueError
-        When a column that is wanted does not exist.
+    A FileNotFoundError names the sweeps there are, a ValueError a column that does not exist.
     """
     import pandas
 
@@ -150,20 +136,17 @@ def load_landmark_models():
 
 
 def load_model_sizes():
-    """Load the sizes of language models that people download or cite, from their published configurations.
+    """Load the sizes of language models that people download or cite, from their published configurations: a DataFrame.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row a model, in the order of the years of their papers; the index is the name. Per block: `d_model` numbers
-        a token, `heads` of `d_head` numbers, keys and values of `kv_heads` of them, and networks of `matrices` matrices
-        of `hidden` columns or rows: one, or `experts` of which a token uses `experts_used`, beside `experts_shared`
-        that it always uses. The first `dense_layers` of a mixture have one network, of `dense_hidden`. `attention` and
-        `kept` are the weights of a block's attention and the numbers that it keeps for a token. `tied`: one table
-        serves as input and output. `norms` of `d_model` and `head_norms` of `d_head` numbers a block, of kind "rms"
-        (scale) or "layer" (scale and shift). `window_layers` blocks look back `window` tokens only. `parameters` and
-        `active_parameters` (all but unused experts) are as built from the sizes, `stated` and `stated_active` as the
-        makers say, who may leave the input's table out. `cache_bytes`: 16 bits for each kept number, a token.
+    A row a model, in the order of the years of their papers; the index is the name. Per block: `d_model` numbers a
+    token, `heads` of `d_head` numbers, keys and values of `kv_heads` of them, and networks of `matrices` matrices of
+    `hidden` columns or rows: one, or `experts` of which a token uses `experts_used`, beside `experts_shared` that it
+    always uses. The first `dense_layers` of a mixture have one network, of `dense_hidden`. `attention` and `kept` are
+    the weights of a block's attention and the numbers that it keeps for a token. `tied`: one table serves as input and
+    output. `norms` of `d_model` and `head_norms` of `d_head` numbers a block, of kind "rms" (scale) or "layer" (scale
+    and shift). `window_layers` blocks look back `window` tokens only. `parameters` and `active_parameters` (all but
+    unused experts) are as built from the sizes, `stated` and `stated_active` as the makers say, who may leave the
+    input's table out. `cache_bytes`: 16 bits for each kept number, a token.
     """
     import pandas
 
@@ -171,16 +154,13 @@ def load_model_sizes():
 
 
 def load_mmlu_scores():
-    """Load published MMLU scores of language models whose training is published as well.
+    """Load published MMLU scores of language models whose training is published as well, a DataFrame.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row a model; the index is the name. `mmlu` is the percentage of right answers to the test's questions of four
-        choices each, five examples before each question, before any tuning for chat (Hendrycks et al., 2021,
-        arXiv:2009.03300). `active_parameters` are used for one of the `training_tokens`. `gpu_hours` of the training
-        are NaN where `source` does not give them; they are of A100s for Llama 2, of H100s for Llama 3, of H800s for
-        DeepSeek-V3. Makers score their own models: of the same model, two tables differ by up to one point.
+    A row a model; the index is the name. `mmlu` is the percentage of right answers to the test's questions of four
+    choices each, five examples before each question, before any tuning for chat (Hendrycks et al., 2021,
+    arXiv:2009.03300). `active_parameters` are used for one of the `training_tokens`. `gpu_hours` of the training are
+    NaN where `source` does not give them; they are of A100s for Llama 2, of H100s for Llama 3, of H800s for
+    DeepSeek-V3. Makers score their own models: of the same model, two tables differ by up to one point.
     """
     import pandas
 

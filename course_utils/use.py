@@ -103,18 +103,9 @@ def _tests(stem, name, namespace):
 def use(name, runs=1):
     """Return the learner's function once its check said "Right", the course's own until then; print which.
 
-    Parameters
-    ----------
-    name : str
-        The exercise: the name of its function.
-    runs : int
-        How often the lesson does as much work with it as its check does. An answer that is right, and in all more than
-        a second and five times slower than the course's, does not serve.
-
-    Raises
-    ------
-    ValueError
-        When the solutions define no such function.
+    `runs` is how often the lesson does as much work with it as its check does. An answer that is right, and in all more
+    than a second and five times slower than the course's, does not serve. A ValueError says that no solution defines
+    the name.
     """
     course = _course(name)
     verdict, why = _learners(name, inspect.currentframe().f_back.f_globals)

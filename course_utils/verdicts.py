@@ -3,23 +3,9 @@
 import re
 import unicodedata
 
-__all__ = ["abstains", "says", "text_does_not_say"]
+from course_utils.data import read_file
 
-# how people and models say, in English, that they do not know or that there is no answer
-PHRASES = """
-do not know · don't know · did not know · not know · i am not sure · i'm not sure · not certain · i am not aware ·
-i'm not aware · not familiar with · do not have · don't have · do not possess · have no information · have no way ·
-no information · not enough information · no record · no reliable · not available · am unable · i'm unable ·
-unable to · i cannot · i can't · i could not · i couldn't · cannot predict · can't predict · cannot be predicted ·
-cannot be known · cannot know · cannot say · cannot tell · cannot answer · not possible · impossible to ·
-difficult to predict · hard to predict · difficult to say · hard to say · not yet known · unknown · not known ·
-nobody knows · no one knows · no way of knowing · has not happened · have not happened · has not been · yet to be ·
-remains to be seen · does not exist · doesn't exist · do not exist · don't exist · never existed · no such ·
-there is no · there's no · there was no · there are no · not a real · isn't a real · not an actual ·
-please provide · provide more · more context · more information · could you tell me · can you tell me ·
-tell me more · does not say · as an ai i · i'm not a helpful · i am not a helpful · i am designed to ·
-i'm designed to · not equipped to · i'm sorry for · depends on
-"""
+__all__ = ["abstains", "says", "text_does_not_say"]
 
 # "The text does not say", "It isn't mentioned", "There is no information about that", "I don't know" and their like.
 _ABSTAINING = re.compile(
@@ -44,7 +30,8 @@ def _words(text):
     return f" {' '.join(_WORD.findall(plain))} "
 
 
-_PHRASES = [_words(phrase) for phrase in PHRASES.split("·")]
+# how people and models say, in English, that they do not know or that there is no answer
+_PHRASES = [_words(phrase) for phrase in read_file("abstaining.txt").splitlines()]
 
 
 def says(answer, accepted):

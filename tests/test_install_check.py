@@ -38,7 +38,7 @@ def installed(monkeypatch):
         return versions[name]
 
     monkeypatch.setattr(importlib.metadata, "version", version)
-    good = [weights.WeightStatus(entry, "") for entry in WEIGHTS.values()]
+    good = [(entry, "") for entry in WEIGHTS.values()]
     monkeypatch.setattr(install_check, "status", lambda: good)
     monkeypatch.setattr(install_check, "JOBS", {"a quick job": ("-c", "print('it was done')")})
     monkeypatch.setattr(install_check, "_container_limits", lambda: [])

@@ -29,22 +29,10 @@ def tensor_names(index, ours):
 def add_adapter(model, folder, content, name, in_place=False):
     """Return a model like the one given, with an adapter in its matrices; the given one stays as it is.
 
-    Parameters
-    ----------
-    model : LanguageModel
-    folder : Path
-        Holds adapter_config.json.
-    content : bytes
-        The adapter's safetensors file, whose checksum holds where it is known.
-    name : str
-        What the new model is called.
-    in_place : bool
-        Change the arrays of the given model, which is then no longer what it was: half of the memory.
-
-    Raises
-    ------
-    WeightsError
-        When the adapter is damaged, of another kind, or made for a model of other sizes.
+    `folder` holds adapter_config.json; `content` are the bytes of the adapter's safetensors file, whose checksum holds
+    where it is known. With `in_place` the arrays of the given model are changed, which is then no longer what it was:
+    half of the memory. A WeightsError says that the adapter is damaged, of another kind, or made for a model of other
+    sizes.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load

@@ -32,12 +32,9 @@ def write_batch(model, prompts, max_new_tokens, **settings):
 
 
 def answer_all(model, conversations, max_new_tokens=60, batch=8):
-    """Answer many conversations (lists of messages, as `LanguageModel.chat` takes them), each greedily.
+    """Answer many conversations (lists of messages, as `LanguageModel.chat` takes them), each greedily, in their order.
 
-    Returns
-    -------
-    list of str
-        In the order of the conversations; each ends where the model ends it, or after `max_new_tokens`.
+    Each text ends where the model ends it, or after `max_new_tokens`.
     """
     check_count("batch", batch)
     prompts = [model.tokenizer.encode_chat(list(messages)) for messages in conversations]

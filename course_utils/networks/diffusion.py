@@ -1,4 +1,4 @@
-"""A diffusion model of handwritten digits: add noise, learn the way back, and draw by going it in steps.
+"""A diffusion model of handwritten digits, which draws by going back from noise in steps.
 
 Denoising diffusion (Ho, Jain and Abbeel, 2020, arXiv:2006.11239) along a quarter circle, from the image at angle 0 to
 noise alone at π/2. The network names the direction of the circle, the velocity (Salimans and Ho, 2022,
@@ -6,49 +6,20 @@ arXiv:2202.00512), and drawing needs no further chance (Song, Meng and Ermon, 20
 (n, 28, 28, 1) run from -1 to 1.
 """
 
-import math
-
 import numpy as np
 
 from course_utils.runtime import load_keras
 
-__all__ = ["ANY_DIGIT", "add_noise", "build_digit_unet", "draw_digits", "velocity_loss"]
+__all__ = ["ANY_DIGIT", "build_digit_unet", "draw_digits"]
 
 ANY_DIGIT = 10  # the label that asks for no digit in particular
 
 
-def add_noise(images, noise, angles):
-    """Return images (n, 28, 28, 1) with noise, cos(a) of the image and sin(a) of the noise, for the angles a (n)."""
-    ops = load_keras().ops
-    angles = ops.reshape(angles, (-1, 1, 1, 1))
-    return ops.cos(angles) * images + ops.sin(angles) * noise
-
-
-def velocity_loss(network, images, labels, noise, angles):
-    """Return the mean squared error of the velocity; it is the error of the noise plus that of the clean image."""
-    ops = load_keras().ops
-    angles, labels = ops.convert_to_tensor(angles), ops.convert_to_tensor(labels)
-    noisy = add_noise(images, noise, angles)
-    velocity = add_noise(images, noise, angles + math.pi / 2)  # the derivative: cos(a) noise - sin(a) image
-    return ops.mean((network([noisy, angles, labels]) - velocity) ** 2)
-
-
 def draw_digits(network, labels, steps=40, seed=0):
-    """Draw one digit for each label, in a few steps from noise.
+    """Draw one digit for each label in a few steps from noise: (n, 28, 28) float32, from 0 to 1.
 
-    Parameters
-    ----------
-    network : keras.Model
-        As `build_digit_unet` returns it, trained.
-    labels : sequence of int
-        The digits to draw, 0 to 9; `ANY_DIGIT` leaves the choice to the model.
-    steps, seed : int
-        How often the network is asked, and where the noise begins.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n, 28, 28) float32, from 0 to 1.
+    The network is one of `build_digit_unet`, trained; it is asked `steps` times, and the noise begins at the seed.
+    Labels are 0 to 9; `ANY_DIGIT` leaves the choice to the model.
     """
     labels = np.asarray(labels, np.int32)
     images = np.random.default_rng(seed).standard_normal((len(labels), 28, 28, 1), dtype=np.float32)
@@ -62,19 +33,12 @@ def draw_digits(network, labels, steps=40, seed=0):
 
 
 def build_digit_unet(width=32):
-    """Build the network that names the velocity, with random weights.
+    """Build the network that names the velocity, a Keras model with random weights.
 
-    Parameters
-    ----------
-    width : int
-        Channels at 14 × 14; at 7 × 7 there are twice as many.
-
-    Returns
-    -------
-    keras.Model
-        Inputs [noisy images (n, 28, 28, 1), angles (n), labels (n)], output the velocity (n, 28, 28, 1). A U-Net
-        (Ronneberger, Fischer and Brox, 2015, arXiv:1505.04597): down to 7 × 7 and up again, where each step up also
-        reads what the step down has left. Angle and label shift the channels of every block.
+    Inputs are [noisy images (n, 28, 28, 1), angles (n), labels (n)], the output is the velocity (n, 28, 28, 1). A U-Net
+    (Ronneberger, Fischer and Brox, 2015, arXiv:1505.04597): down to 7 × 7 and up again, where each step up also reads
+    what the step down has left. Angle and label shift the channels of every block. It has `width` channels at 14 × 14,
+    and twice as many at 7 × 7.
     """
     keras = load_keras()
     layers, ops = keras.layers, keras.ops

@@ -7,7 +7,7 @@ swish, no squeeze-and-excitation. It is a stem, 16 inverted-bottleneck blocks an
 from course_utils.runtime import load_keras, load_torch
 from course_utils.weights import verified_path
 
-__all__ = ["STAGES", "build_efficientnet_lite0", "load_efficientnet_lite0", "port_weights", "read_state_dict"]
+__all__ = ["build_efficientnet_lite0", "load_efficientnet_lite0", "port_weights", "read_state_dict"]
 
 # kernel size, stride of the first block, expansion of the channels, output channels, number of blocks
 STAGES = (

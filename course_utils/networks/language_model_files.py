@@ -115,10 +115,7 @@ class _Gguf:
 def read_gguf(file, name, source, licence):
     """Read a GGUF file, whose checksum holds where it is known; return a `LanguageModel`.
 
-    Raises
-    ------
-    WeightsError
-        When the file is damaged, or holds what this course does not compute; the message names the file and what it is.
+    A WeightsError names the file that is damaged, or holds what this course does not compute, and what it is.
     """
     import gguf
 
@@ -188,10 +185,7 @@ def read_gguf(file, name, source, licence):
 def read_folder(folder, name, source, licence):
     """Read a folder as `save_pretrained` of transformers writes it: config.json, safetensors, tokenizer.json.
 
-    Raises
-    ------
-    WeightsError
-        When a file is missing or damaged, or holds what this course does not compute; the message names it.
+    A WeightsError names the file that is missing or damaged, or holds what this course does not compute.
     """
     import ml_dtypes  # noqa: F401 (makes bfloat16 known to NumPy)
     from safetensors import SafetensorError, safe_open

@@ -36,12 +36,8 @@ def load_image_classifier():
 
     Offline it is EfficientNet-Lite0, 4,652,008 parameters (Tan and Le, 2019, arXiv:1905.11946). With
     COURSE_PROFILE=full it is VGG16, 138,357,544 parameters (Simonyan and Zisserman, 2015, arXiv:1409.1556), fetched
-    once into Keras's cache.
-
-    Raises
-    ------
-    WeightsError
-        When weights are missing, damaged, or could not be fetched. Nothing is put in their place silently.
+    once into Keras's cache. A WeightsError says that weights are missing, damaged, or could not be fetched. Nothing is
+    put in their place silently.
     """
     if current_profile() == "full":
         return _load_vgg16()
@@ -53,20 +49,13 @@ def load_image_classifier():
 def load_translator(folder=None):
     """Load the translator of the current profile, in float32, as `Translator`.
 
-    Offline it is mini-T5, 5,740,800 parameters, to French and German. With COURSE_PROFILE=full it is
-    google-t5/t5-base, 222,903,552 parameters, to French, German and Romanian (Raffel et al., 2020, arXiv:1910.10683),
-    fetched once (about 892 MB) into the cache of the Hugging Face hub. A `folder` holds a local T5 in Hugging Face
-    format to use instead, with the same target languages: neither its checksum nor what it was trained for is known to
-    the course.
+    Offline it is mini-T5, 5,740,800 parameters, to French and German. With COURSE_PROFILE=full it is google-t5/t5-base,
+    222,903,552 parameters, to French, German and Romanian (Raffel et al., 2020, arXiv:1910.10683), fetched once (about
+    892 MB) into the cache of the Hugging Face hub. A `folder` holds a local T5 in Hugging Face format to use instead,
+    with the same target languages: neither its checksum nor what it was trained for is known to the course.
 
-    Raises
-    ------
-    ValueError
-        When `folder` is no path.
-    FileNotFoundError
-        When `folder` or one of its files is missing.
-    WeightsError
-        When weights are missing, damaged, or could not be fetched. Nothing is put in their place silently.
+    A ValueError says that `folder` is no path, a FileNotFoundError that it or one of its files is missing, a
+    WeightsError that weights are missing, damaged, or could not be fetched. Nothing is put in their place silently.
     """
     profile = current_profile()
     if folder is not None:
@@ -85,22 +74,9 @@ def load_translator(folder=None):
 def load_digit_diffusion(path=None):
     """Load the diffusion model of digits, trained on the course's 4,000 training digits, in either profile.
 
-    Parameters
-    ----------
-    path : str or Path, optional
-        A copy of its weight file, or a folder that holds one, to use instead.
-
-    Returns
-    -------
-    keras.Model
-        What `course_utils.networks.diffusion.build_digit_unet` builds, 433,089 parameters.
-
-    Raises
-    ------
-    ValueError
-        When `path` is no path.
-    WeightsError
-        When weights are missing or damaged.
+    It is what `course_utils.networks.diffusion.build_digit_unet` builds, 433,089 parameters. `path` is a copy of its
+    weight file, or a folder that holds one, to use instead; a ValueError says that it is no path, a WeightsError that
+    weights are missing or damaged.
     """
     from safetensors.numpy import load
 
@@ -116,30 +92,20 @@ _IN_USE = weakref.WeakValueDictionary()  # each part of a lesson loads it, and t
 
 @say_memory("load the language model", CLOSE)
 def load_language_model(path=None, adapter=None):
-    """Load a chat model of the Llama family, in float32.
+    """Load a chat model of the Llama family, in float32, a `LanguageModel`.
 
-    Parameters
-    ----------
-    path : str or Path, optional
-        A GGUF file, or a folder in Hugging Face's format, of the architecture llama, qwen2 or qwen3. Neither its
-        checksum nor its licence is known to the course.
-    adapter : str or Path, optional
-        A low-rank adapter that is added to the weights: a folder as peft writes it, or "course" for the one that the
-        course tuned to answer from a text, or to say that the text does not say (models/smollm2_adapter/README.md), or
-        "preferred" for that one tuned on by preference (models/smollm2_preferred/README.md).
+    Without a path it is SmolLM2-135M-Instruct, 134,515,008 parameters (Ben Allal et al., 2025, arXiv:2502.02737), from
+    weights that were rounded to 4 bits; while one is in use, the same again. `path` is a GGUF file, or a folder in
+    Hugging Face's format, of the architecture llama, qwen2 or qwen3; neither its checksum nor its licence is known to
+    the course.
 
-    Returns
-    -------
-    course_utils.networks.language_model.LanguageModel
-        Without a path: SmolLM2-135M-Instruct, 134,515,008 parameters (Ben Allal et al., 2025, arXiv:2502.02737), from
-        weights that were rounded to 4 bits; while one is in use, the same again.
+    `adapter` is a low-rank adapter that is added to the weights: a folder as peft writes it, or "course" for the one
+    that the course tuned to answer from a text, or to say that the text does not say
+    (models/smollm2_adapter/README.md), or "preferred" for that one tuned on by preference
+    (models/smollm2_preferred/README.md).
 
-    Raises
-    ------
-    ValueError
-        When `path` or `adapter` is no path.
-    WeightsError
-        When a file is missing, damaged, or of a kind that the course does not compute; the message names it.
+    A ValueError says that `path` or `adapter` is no path, a WeightsError names a file that is missing, damaged, or of a
+    kind that the course does not compute.
     """
     if adapter is not None:
         return _load_adapted(path, adapter)
@@ -162,14 +128,8 @@ def load_sentence_encoder(path=None):
     """Load all-MiniLM-L6-v2, which turns English sentences and short passages into vectors, as `SentenceEncoder`.
 
     It has 22,713,216 parameters, in float32; while one is in use, it is the same again. `path` is a folder with a copy
-    of its two files, to use instead of the installed package.
-
-    Raises
-    ------
-    ValueError
-        When `path` is no path.
-    WeightsError
-        When a file is missing or damaged.
+    of its two files, to use instead of the installed package. A ValueError says that it is no path, a WeightsError that
+    a file is missing or damaged.
     """
     path = None if path is None else check_path("path", path)
     contents = [verified_bytes(name, path) for name in ("minilm", "minilm_tokenizer")]

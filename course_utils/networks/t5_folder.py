@@ -4,94 +4,73 @@ T5 turns text into text (Raffel et al., 2020, arXiv:1910.10683). transformers bu
 tensors are compared first, so that a file that does not fit ends in one sentence.
 """
 
-import dataclasses
 import numbers
 import reprlib
+from types import SimpleNamespace
 
 import numpy as np
 
 from course_utils.checks import check_path
 from course_utils.weights import WeightsError, read_json
 
-__all__ = ["T5Config", "read_t5_folder"]
+__all__ = ["read_t5_folder"]
 
 ACTIVATIONS = ("relu", "gelu_new", "gelu", "silu")
 MOST = 2**31 - 1
-SIZES = ("vocab_size", "d_model", "d_kv", "d_ff", "num_heads")
-FIELDS = dict.fromkeys(SIZES, (numbers.Integral, 1, MOST)) | {  # what a config.json may say: its type, least and most
-    "num_layers": (numbers.Integral, 1, 1000),
-    "num_decoder_layers": (numbers.Integral, 1, 1000),
-    "relative_attention_num_buckets": (numbers.Integral, 4, MOST),
-    "relative_attention_max_distance": (numbers.Integral, 1, MOST),
-    "layer_norm_epsilon": (numbers.Real, 1e-12, 0.99),
-    "dropout_rate": (numbers.Real, 0, 0.99),
-    "is_gated_act": (bool, False, True),
-    "scale_decoder_outputs": (bool, False, True),
+FIELDS = {  # what a config.json may say: T5's default, its type, least and most
+    "vocab_size": (32128, numbers.Integral, 1, MOST),
+    "d_model": (512, numbers.Integral, 1, MOST),
+    "d_kv": (64, numbers.Integral, 1, MOST),
+    "d_ff": (2048, numbers.Integral, 1, MOST),
+    "num_heads": (8, numbers.Integral, 1, MOST),
+    "num_layers": (6, numbers.Integral, 1, 1000),
+    "num_decoder_layers": (None, numbers.Integral, 1, 1000),  # as many as num_layers
+    "relative_attention_num_buckets": (32, numbers.Integral, 4, MOST),
+    "relative_attention_max_distance": (128, numbers.Integral, 1, MOST),
+    "layer_norm_epsilon": (1e-6, numbers.Real, 1e-12, 0.99),
+    "dropout_rate": (0.1, numbers.Real, 0, 0.99),  # for those who train with transformers
+    "is_gated_act": (False, bool, False, True),
+    "scale_decoder_outputs": (True, bool, False, True),
 }
 TYPES = {numbers.Integral: "a whole number", numbers.Real: "a number"}
-TOKENS = ("pad_token_id", "eos_token_id", "decoder_start_token_id")
+TOKENS = {"pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0}
 
 
-@dataclasses.dataclass(frozen=True)
-class T5Config:
-    """Sizes of a T5, named as in its config.json. `tied_head`: the output matrix is the embedding's, transposed.
+def _read_config(values):
+    """Return what a config.json holds; what it leaves out has T5's default, and a ValueError names what no T5 can have.
 
-    A `ValueError` names a field that no T5 can have. `dropout_rate` is for those who train with transformers.
+    transformers 4 scaled the decoder's output if, and only if, `tie_word_embeddings` was true, its default.
+    transformers 5 writes `scale_decoder_outputs`, and says nothing about the head with `tie_word_embeddings`.
     """
+    values = {name: value for name, value in values.items() if value is not None or name == "eos_token_id"}
+    projection, tied = values.get("feed_forward_proj", "relu"), values.get("tie_word_embeddings", True)
+    _check_choice("feed_forward_proj", projection, [gate + name for gate in ("", "gated-") for name in ACTIVATIONS])
+    _check_field("tie_word_embeddings", tied, bool, False, True)
+    defaults = {name: default for name, (default, *_) in FIELDS.items()} | TOKENS
+    defaults["dense_act_fn"] = "gelu_new" if projection == "gated-gelu" else projection.split("-")[-1]
+    defaults |= {"is_gated_act": projection.startswith("gated-"), "scale_decoder_outputs": tied}
+    defaults["num_decoder_layers"] = values.get("num_layers", defaults["num_layers"])
+    config = SimpleNamespace(**{name: values.get(name, default) for name, default in defaults.items()})
+    for name, (_, *limits) in FIELDS.items():
+        _check_field(name, getattr(config, name), *limits)
+    distance, buckets = config.relative_attention_max_distance, config.relative_attention_num_buckets
+    if 2 * distance <= buckets:  # half of the buckets hold one distance each
+        more = f"more than half of relative_attention_num_buckets, {buckets}"
+        raise ValueError(f"relative_attention_max_distance: found {distance}, expected {more}.")
+    _check_choice("dense_act_fn", config.dense_act_fn, ACTIVATIONS)
+    _set_tokens(config, vars(config))
+    return config
 
-    vocab_size: int = 32128
-    d_model: int = 512
-    d_kv: int = 64
-    d_ff: int = 2048
-    num_layers: int = 6
-    num_decoder_layers: int = 6
-    num_heads: int = 8
-    relative_attention_num_buckets: int = 32
-    relative_attention_max_distance: int = 128
-    layer_norm_epsilon: float = 1e-6
-    dropout_rate: float = 0.1
-    dense_act_fn: str = "relu"
-    is_gated_act: bool = False
-    scale_decoder_outputs: bool = True
-    tied_head: bool = True
-    pad_token_id: int = 0
-    eos_token_id: int | list | tuple | None = 1
-    decoder_start_token_id: int = 0
 
-    def __post_init__(self):
-        for name, limits in FIELDS.items():
-            _check_field(name, getattr(self, name), *limits)
-        distance, buckets = self.relative_attention_max_distance, self.relative_attention_num_buckets
-        if 2 * distance <= buckets:  # half of the buckets hold one distance each
-            more = f"more than half of relative_attention_num_buckets, {buckets}"
-            raise ValueError(f"relative_attention_max_distance: found {distance}, expected {more}.")
-        _check_choice("dense_act_fn", self.dense_act_fn, ACTIVATIONS)
-        for name in TOKENS:
-            for token in self.end_tokens if name == "eos_token_id" else [getattr(self, name)]:
-                _check_field(name, token, numbers.Integral, 0, self.vocab_size - 1)
-
-    @property
-    def end_tokens(self):
-        """The tokens that end a text: a tuple, empty where there is none."""
-        ends = self.eos_token_id
-        return tuple(ends) if isinstance(ends, (list, tuple)) else () if ends is None else (ends,)
-
-    @classmethod
-    def from_dict(cls, values):
-        """Read what a config.json holds; what it leaves out has T5's default.
-
-        transformers 4 scaled the decoder's output if, and only if, `tie_word_embeddings` was true, its default.
-        transformers 5 writes `scale_decoder_outputs`, and says nothing about the head with `tie_word_embeddings`.
-        """
-        values = {name: value for name, value in values.items() if value is not None or name == "eos_token_id"}
-        projection, tied = values.get("feed_forward_proj", "relu"), values.get("tie_word_embeddings", True)
-        _check_choice("feed_forward_proj", projection, [gate + name for gate in ("", "gated-") for name in ACTIVATIONS])
-        _check_field("tie_word_embeddings", tied, bool, False, True)
-        values.setdefault("is_gated_act", projection.startswith("gated-"))
-        values.setdefault("dense_act_fn", "gelu_new" if projection == "gated-gelu" else projection.split("-")[-1])
-        values.setdefault("num_decoder_layers", values.get("num_layers", cls.num_layers))
-        values.setdefault("scale_decoder_outputs", tied)
-        return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values})
+def _set_tokens(config, values):
+    """Check and take over the tokens that a file names; several may end a text, or none."""
+    for name in TOKENS:
+        token = values.get(name)
+        if name == "eos_token_id":
+            token = list(token) if isinstance(token, list | tuple) else [] if token is None else [token]
+        for one in token if name == "eos_token_id" else [token]:
+            _check_field(name, one, numbers.Integral, 0, config.vocab_size - 1)
+        setattr(config, name, token)
 
 
 def _check_field(name, value, kind, least, most):
@@ -118,11 +97,12 @@ OTHER_FILES = {
 
 
 def read_t5_folder(folder):
-    """Check the config.json and model.safetensors of a folder, and return a `T5Config` and the tensors.
+    """Check the config.json and model.safetensors of a folder, and return what they say, and the tensors.
 
-    The tensors are arrays of float32 by the names that Hugging Face gives them; none is read before all sizes were
-    compared. `lm_head.weight` is there only where it is not tied, which the file of the tensors decides, as in
-    transformers 5. The tokens that start, end and pad a text are those of generation_config.json where there is one.
+    What they say has the names of a config.json; `eos_token_id` is a list, and `tied_head` is true where the output
+    matrix is the embedding's, transposed, which the file of the tensors decides, as in transformers 5. The tokens that
+    start, end and pad a text are those of generation_config.json where there is one. The tensors are arrays of float32
+    by the names that Hugging Face gives them; none is read before all sizes were compared.
 
     A FileNotFoundError names the folder or file that is missing; a `WeightsError` the file that is damaged or does not
     describe a T5, and its field or tensor; a ValueError a `folder` that is no path.
@@ -138,11 +118,11 @@ def read_t5_folder(folder):
             "Relatives such as mt5 and umt5 are built differently and not supported."
         )
     try:
-        config = T5Config.from_dict(values)
+        config = _read_config(values)
         if generation.exists():
             file, values = generation, _read_json(generation)
-            tokens = {name: values[name] for name in TOKENS if values.get(name) is not None}
-            config = dataclasses.replace(config, **tokens)
+            named = {name: value for name, value in values.items() if value is not None}
+            _set_tokens(config, vars(config) | named)
     except ValueError as error:
         raise WeightsError(f"folder: {file} does not describe a T5: {error} {REPLACE}") from error
     return _read_tensors(folder, config)
@@ -190,7 +170,7 @@ def _read_tensors(folder, config):
     try:
         with safe_open(file, framework="numpy") as stored:
             slices = {name: stored.get_slice(name) for name in stored.keys() if name != UNUSED}
-            config = dataclasses.replace(config, tied_head="lm_head.weight" not in slices)
+            config.tied_head = "lm_head.weight" not in slices
             copies = [name for name in COPIES if name in slices]
             if copies:
                 slices.setdefault("shared.weight", slices[copies[0]])
@@ -203,7 +183,7 @@ def _read_tensors(folder, config):
             raise WeightsError(f"folder: {file}: {name} differs from shared.weight, which T5 does not allow. {REPLACE}")
     if not config.tied_head and np.array_equal(tensors["lm_head.weight"], tensors["shared.weight"]):
         del tensors["lm_head.weight"]
-        config = dataclasses.replace(config, tied_head=True)
+        config.tied_head = True
     return config, tensors
 
 

@@ -1,6 +1,5 @@
 """Translate English sentences with a T5 from a folder in Hugging Face format."""
 
-import dataclasses
 import itertools
 import json
 import re
@@ -52,7 +51,7 @@ class Translator:
         """
         config, tensors = read_t5_folder(folder)
         transformers, torch = load_transformers(), load_torch()
-        sizes = dataclasses.asdict(config) | {"eos_token_id": list(config.end_tokens) or None}
+        sizes = vars(config) | {"eos_token_id": config.eos_token_id or None}
         sizes.pop("tied_head")
         config = transformers.T5Config(**sizes)
         tokenizer = _load_tokenizer(Path(folder), config)
@@ -103,22 +102,14 @@ class Translator:
         """Translate a list of English sentences, and return the translations in their order.
 
         Sentences have at most `LONGEST` tokens each, prefix included; line breaks and repeated spaces count as one
-        space, and special tokens that stand in them are text. Which other sentences stand in the list does not change
-        a translation, except where rounding decides between two tokens that are equally likely. A ValueError names
-        the sentence or the argument that does not fit. mini-T5 warns once of sentences unlike those it learned from.
+        space, and special tokens that stand in them are text. Which other sentences stand in the list does not change a
+        translation, except where rounding decides between two tokens that are equally likely. A ValueError names the
+        sentence or the argument that does not fit. mini-T5 warns once of sentences unlike those it learned from, unless
+        `warn` is False.
 
-        Parameters
-        ----------
-        sentences : list of str
-        target : str
-            Language to translate into, one of `self.targets`.
-        beams : int
-            1 decodes greedily; 2 to 16 keep that many hypotheses at each step.
-        max_new_tokens : int, optional
-            Where each translation is cut, in tokens, 1 to 512. When not given: 10 plus twice the tokens of the sentence
-            and its prefix, rounded up to a multiple of 8.
-        warn : bool
-            False where you know that sentences are unlike those that mini-T5 learned from.
+        One beam decodes greedily; 2 to 16 keep that many hypotheses at each step. `max_new_tokens`, 1 to 512, is where
+        each translation is cut: 10 plus twice the tokens of the sentence and its prefix, rounded up to a multiple of 8,
+        if not given.
         """
         torch = load_torch()
         prefix = self.prefix(target)

@@ -11,7 +11,7 @@ from course_utils.runtime import THREADS
 from course_utils.speech.samples import SAMPLE_RATE, check_samples, import_package
 from course_utils.weights import WEIGHTS, WHISPER, verified_bytes
 
-__all__ = ["Recogniser", "Segment", "Transcript", "load_recogniser", "verified_whisper_files"]
+__all__ = ["Recogniser", "Segment", "Transcript", "load_recogniser"]
 
 
 _THRESHOLDS = ("compression_ratio_threshold", "log_prob_threshold", "no_speech_threshold")
@@ -42,23 +42,15 @@ class Transcript:
     segments: tuple[Segment, ...]
 
 
-def verified_whisper_files(path=None):
-    """Read the files of Whisper tiny.en into {name: bytes} and check the SHA-256 of each: what was checked is loaded.
-
-    `path` is a folder with a copy of the files, instead of the installed package. A missing file or a wrong checksum
-    raises `WeightsError`, which names the file and both checksums.
-    """
-    path = None if path is None else check_path("path", path)
-    return {Path(WEIGHTS[name].path).name: verified_bytes(name, path) for name in WHISPER}
-
-
 def load_recogniser(path=None, threads=THREADS):
     """Load Whisper tiny.en for the processor, in 8-bit integers, after its files' checksums were verified.
 
-    Parameters and errors are those of `verified_whisper_files`; `threads` is how many one transcription takes. Where
-    the package faster-whisper is missing, `SpeechError` says so.
+    `path` is a folder with a copy of the files, instead of the installed package; `threads` is how many one
+    transcription takes. A missing file or a wrong checksum raises `WeightsError`, which names the file and both
+    checksums; a missing package faster-whisper `SpeechError`.
     """
-    contents = verified_whisper_files(path)
+    path = None if path is None else check_path("path", path)
+    contents = {Path(WEIGHTS[name].path).name: verified_bytes(name, path) for name in WHISPER}
     faster_whisper = import_package("faster_whisper")
     importlib.import_module("ctranslate2").set_random_seed(0)  # for the model that is loaded next
     model = faster_whisper.WhisperModel(
@@ -69,14 +61,9 @@ def load_recogniser(path=None, threads=THREADS):
 
 
 class Recogniser:
-    """Write down English speech.
+    """Write down English speech with a `faster_whisper.WhisperModel`, an English model on the processor.
 
-    Parameters
-    ----------
-    model : faster_whisper.WhisperModel
-        An English model on the processor.
-    name, source, licence : str
-        What the weights are, where they come from, and what they may be used for.
+    `name`, `source` and `licence` say what the weights are, where they come from, and what they may be used for.
     """
 
     def __init__(self, model, name, source, licence):
@@ -88,38 +75,26 @@ class Recogniser:
     def features(self, samples):
         """Return the log-mel spectrogram that the network sees, before it is filled up to 30 s.
 
-        Its shape is (80, n // 160 + 1), float32: 80 bands of pitch, 100 columns a second.
-
-        Errors are those of `transcribe`.
+        Its shape is (80, n // 160 + 1), float32: 80 bands of pitch, 100 columns a second. Errors are those of
+        `transcribe`.
         """
         return self.model.feature_extractor(_check_speech(samples)).astype(np.float32)
 
     def transcribe(self, samples, safeguards=True, skip_silence=False):
-        """Write down what is said, with the library's default settings or without their safeguards.
+        """Write down what is said, with the library's default settings or without their safeguards, as `Transcript`.
 
-        Parameters
-        ----------
-        samples : array (n,)
-            At `SAMPLE_RATE` (see `load_wav`), at least 0.1 s; longer than 30 s is done in pieces of 30 s.
-        safeguards : bool
-            Whether text that goes round in circles (compression ratio above 2.4) or is improbable (mean log-probability
-            below -1) is written anew from drawn tokens, at a temperature of 0.2, 0.4, …, 1; and whether improbable text
-            is left out where nobody seems to speak (probability above 0.6). Without, the likeliest text stands (beam of
-            5 both ways).
-        skip_silence : bool
-            First drop what a voice activity detector takes for no speech (Silero, a small network that comes with
-            faster-whisper).
+        Samples (n,) are at `SAMPLE_RATE` (see `load_wav`), at least 0.1 s; longer than 30 s is done in pieces of 30 s.
+        A ValueError says that they are too short, not finite, not floats or not one row. The transcript is empty when
+        nothing is left.
 
-        Returns
-        -------
-        Transcript
-            Empty when nothing is left. Drawn tokens depend on the processor, and on what was drawn since the recogniser
-            was loaded: the same samples in the same order give the same text on the same machine.
+        With `safeguards`, text that goes round in circles (compression ratio above 2.4) or is improbable (mean
+        log-probability below -1) is written anew from drawn tokens, at a temperature of 0.2, 0.4, …, 1, and improbable
+        text is left out where nobody seems to speak (probability above 0.6). Without, the likeliest text stands (beam
+        of 5 both ways). Drawn tokens depend on the processor, and on what was drawn since the recogniser was loaded:
+        the same samples in the same order give the same text on the same machine.
 
-        Raises
-        ------
-        ValueError
-            When samples are too short, not finite, not floats or not one row.
+        `skip_silence` first drops what a voice activity detector takes for no speech (Silero, a small network that
+        comes with faster-whisper).
         """
         plain = dict(temperature=0.0, **dict.fromkeys(_THRESHOLDS))
         found, _ = self.model.transcribe(
@@ -127,11 +102,7 @@ class Recogniser:
         )
         segments = tuple(
             Segment(
-                piece.text.strip(),
-                piece.no_speech_prob,
-                piece.avg_logprob,
-                piece.compression_ratio,
-                piece.temperature,
+                piece.text.strip(), piece.no_speech_prob, piece.avg_logprob, piece.compression_ratio, piece.temperature
             )
             for piece in found
         )

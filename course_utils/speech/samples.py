@@ -10,12 +10,6 @@ from course_utils.checks import check_array, check_seed, is_number
 __all__ = ["SAMPLE_RATE", "SpeechError", "add_noise", "check_samples", "import_package", "load_wav"]
 
 SAMPLE_RATE = 16_000  # samples a second, what Whisper was trained on
-PACKAGES = {  # what is imported: what is installed
-    "espeakng_loader": "espeakng-loader==0.2.4",
-    "faster_whisper": "faster-whisper==1.2.1",
-    "jiwer": "jiwer==4.0.0",
-    "whisper_normalization": "whisper-normalization==1.0.0",
-}
 
 
 class SpeechError(RuntimeError):
@@ -23,31 +17,15 @@ class SpeechError(RuntimeError):
 
 
 def add_noise(samples, snr_db, seed=0, noise=None):
-    """Add noise at a signal-to-noise ratio that holds exactly over the whole of the samples.
+    """Add noise at a signal-to-noise ratio that holds exactly over the whole of the samples; return float32 (n,).
 
-    The ratio compares mean squares, in decibels: 20 dB is noise with a hundredth of the speech's power, 0 dB with the
-    same power.
+    The ratio compares mean squares, in decibels, -60 to 120: 20 dB is noise with a hundredth of the speech's power, 0
+    dB with the same power, infinity is no noise. The noise is white (Gaussian, each sample on its own, by the seed), or
+    another sound (m,), repeated or cut to n samples. What is returned may go beyond -1 to 1; the recogniser does not
+    mind.
 
-    Parameters
-    ----------
-    samples : array (n,)
-        Speech, not silent.
-    snr_db : float
-        Decibels from -60 to 120, or infinity for no noise.
-    seed : int
-        For white noise: Gaussian, each sample on its own.
-    noise : array (m,), optional
-        Another sound to add instead, repeated or cut to n samples.
-
-    Returns
-    -------
-    float32 array (n,)
-        May go beyond -1 to 1; the recogniser does not mind.
-
-    Raises
-    ------
-    ValueError
-        When the ratio is not such a number, or speech or noise is silent, empty, not finite or not one row.
+    A ValueError says that the ratio is no such number, or that speech or noise is silent, empty, not finite or not one
+    row.
     """
     samples = check_samples("samples", samples)
     if not is_number(snr_db) or not (-60 <= snr_db <= 120 or snr_db == np.inf):
@@ -67,18 +45,9 @@ def add_noise(samples, snr_db, seed=0, noise=None):
 
 
 def load_wav(path):
-    """Load a sound file of any format that FFmpeg reads, its channels mixed, at `SAMPLE_RATE`.
+    """Load a sound file of any format that FFmpeg reads, its channels mixed, at `SAMPLE_RATE`, as float32 (n,).
 
-    Returns
-    -------
-    float32 array (n,)
-
-    Raises
-    ------
-    FileNotFoundError
-        When there is no such file.
-    ValueError
-        When it holds no sound that can be read, or no samples.
+    No such file raises FileNotFoundError, one without sound that can be read, or without samples, ValueError.
     """
     try:
         samples = import_package("faster_whisper").decode_audio(str(path), SAMPLE_RATE)
@@ -112,5 +81,5 @@ def check_samples(name, samples):
 def import_package(name):
     """Import a package that speech needs, or raise the error that says how to get it."""
     if importlib.util.find_spec(name) is None:
-        raise SpeechError(f"{name}: the package is not installed. Run: pip install {PACKAGES[name]}")
+        raise SpeechError(f"{name}: the package is not installed. Run: pip install -r requirements.txt")
     return importlib.import_module(name)

@@ -9,11 +9,12 @@ import re
 import tempfile
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from course_utils.checks import check_count, check_texts
-from course_utils.speech.samples import PACKAGES, SAMPLE_RATE, SpeechError, import_package
+from course_utils.speech.samples import SAMPLE_RATE, SpeechError, import_package
 
 __all__ = ["Clip", "join_sentences", "speak"]
 
@@ -40,30 +41,15 @@ class Clip:
 
 
 def speak(text, voice="en-gb", words_per_minute=WORDS_PER_MINUTE):
-    """Speak one text. The same arguments give the same samples, on the same machine, whatever was spoken before.
+    """Speak one text; return float32 samples (n,) at `SAMPLE_RATE`, with the synthesiser's pause at the end.
 
-    Parameters
-    ----------
-    text : str
-        What to say, at most 2,000 characters. Numbers and abbreviations are read as the synthesiser sees fit.
-    voice : str
-        Such as "en-gb" or "en-us", optionally with a variant such as "+f1" (female) or "+m3" (male).
-        Variants with an echo (such as f2 and f3) may differ in small details from one process to the next.
-    words_per_minute : int
-        Speaking rate, 80 to 450.
+    The same arguments give the same samples, on the same machine, whatever was spoken before. The text has at most
+    2,000 characters; numbers and abbreviations are read as the synthesiser sees fit. The voice is such as "en-gb" or
+    "en-us", optionally with a variant such as "+f1" (female) or "+m3" (male); variants with an echo (such as f2 and f3)
+    may differ in small details from one process to the next. The rate is 80 to 450 words a minute.
 
-    Returns
-    -------
-    float32 array (n,)
-        Samples at `SAMPLE_RATE`, with the pause that the synthesiser leaves at the end.
-
-    Raises
-    ------
-    ValueError
-        When the text is empty, has no letter or digit, or is too long; when the voice or its variant is unknown; when
-        the rate is none.
-    SpeechError
-        When espeakng-loader is missing, or the synthesiser fails or does not come to an end.
+    A ValueError says that the text is empty, has no letter or digit, or is too long, or names a voice, variant or rate
+    that is none; a SpeechError that espeakng-loader is missing, or the synthesiser fails or does not come to an end.
     """
     if not isinstance(text, str) or not re.search(r"\w", text):
         raise ValueError(f"text: found {text!r}, expected a string with at least one letter or digit.")
@@ -80,8 +66,8 @@ def speak(text, voice="en-gb", words_per_minute=WORDS_PER_MINUTE):
             pieces.append(np.ctypeslib.as_array(samples, (count,)).copy())
         return int(sum(map(len, pieces)) > LONGEST_SPEECH * rate)  # 1 stops the synthesiser
 
-    with _LOCK, _synthesiser() as (library, rate):
-        identifier = _identifier(library, voice)
+    with _LOCK, _synthesiser() as (library, rate, data):
+        identifier = _identifier(data, voice)
         library.espeak_SetSynthCallback(collect)
         code = library.espeak_SetVoiceByName(identifier.encode())
         code = code or library.espeak_SetParameter(1, words_per_minute, 0)
@@ -100,27 +86,11 @@ def speak(text, voice="en-gb", words_per_minute=WORDS_PER_MINUTE):
 
 
 def join_sentences(sentences, voice="en-gb", words_per_minute=WORDS_PER_MINUTE):
-    """Speak sentences and join them into clips of at most 28 seconds, as few as possible and equally long.
+    """Speak sentences in turn and join them into clips of at most 28 seconds, as few as possible and equally long.
 
     Whisper always hears 30 seconds, filled up with silence, so a short clip costs its encoder as much as a long one.
-
-    Parameters
-    ----------
-    sentences : sequence of str
-        In the order in which they are spoken.
-    voice, words_per_minute
-        As in `speak`.
-
-    Returns
-    -------
-    list of Clip
-
-    Raises
-    ------
-    ValueError
-        When there is no sentence, or one is too long.
-    SpeechError
-        As in `speak`.
+    Returns a list of `Clip`; voice, rate and errors are those of `speak`. A ValueError says that there is no sentence,
+    or one is too long.
     """
     sentences = check_texts("sentences", sentences)
     silence = np.zeros(round(PAUSE * SAMPLE_RATE), np.float32)
@@ -150,79 +120,52 @@ def _cut_evenly(seconds, longest):
 
 @contextlib.contextmanager
 def _synthesiser():
-    """Load eSpeak NG afresh, yield the library and its sample rate in Hz, and unload it.
+    """Load eSpeak NG afresh, yield the library, its sample rate in Hz and its data, and unload it.
 
     A fresh copy, in 3 ms, because the library keeps the phase of its random-like wobble from one text to the next.
     """
     loader = import_package("espeakng_loader")
     try:
         library = ctypes.CDLL(loader.get_library_path())
-        data = loader.get_data_path()
+        data = Path(loader.get_data_path())
     except (OSError, RuntimeError) as error:
         raise SpeechError(
             f"espeakng_loader: its library cannot be loaded ({error}). "
-            f"Run: pip install --force-reinstall {PACKAGES['espeakng_loader']}"
+            "Run: pip install --force-reinstall -r requirements.txt"
         ) from error
     with contextlib.ExitStack() as stack:
         if len(os.fsencode(data)) > _LONGEST_DATA_PATH:
-            folder = stack.enter_context(tempfile.TemporaryDirectory())
-            short = os.path.join(folder, "data")
-            os.symlink(data, short, target_is_directory=True)
+            short = Path(stack.enter_context(tempfile.TemporaryDirectory()), "data")
+            short.symlink_to(data, target_is_directory=True)
             data = short
         rate = library.espeak_Initialize(2, 0, os.fsencode(data), 0x8000)  # hand samples over; do not exit on errors
         if rate <= 0:
             raise SpeechError(f"espeakng_loader: the synthesiser does not start with the data in {data} (code {rate}).")
         try:
-            yield library, rate
+            yield library, rate, data
         finally:
             library.espeak_Terminate()
             unload = getattr(_ctypes, "dlclose", None) or _ctypes.FreeLibrary
             unload(library._handle)
 
 
-class _Voice(ctypes.Structure):
-    """espeak_VOICE of eSpeak NG's speak_lib.h."""
-
-    _fields_ = [
-        ("name", ctypes.c_char_p),
-        ("languages", ctypes.c_void_p),
-        ("identifier", ctypes.c_char_p),
-        ("gender", ctypes.c_ubyte),
-        ("age", ctypes.c_ubyte),
-        ("variant", ctypes.c_ubyte),
-        ("reserved", ctypes.c_ubyte),
-        ("score", ctypes.c_int),
-        ("spare", ctypes.c_void_p),
-    ]
+def _list_voices(data):
+    """Return {language code: the voice that speaks it best}; each voice's file says which it speaks, and how well."""
+    best = {}
+    for file in (path for path in (data / "lang").rglob("*") if path.is_file()):
+        name = file.relative_to(data / "lang").as_posix()
+        for code, place in re.findall(r"^language\s+(\S+)(?: +(\d+))?", file.read_text("utf-8"), re.MULTILINE):
+            best[code] = min(best.get(code, (256, "")), (int(place or 5), name))
+    return {code: name for code, (_, name) in best.items()}
 
 
-def _list_voices(library, specification=None):
-    """Return {language code: identifier of the voice that speaks it best}, or {variant: identifier}."""
-    library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
-    listed = library.espeak_ListVoices(specification)
-    best, place = {}, 0
-    while listed[place]:
-        voice, address = listed[place].contents, listed[place].contents.languages
-        identifier = voice.identifier.decode().replace(os.sep, "/")
-        while address and (priority := ctypes.string_at(address, 1)[0]):  # a byte, a code, a zero; a zero ends the list
-            code = ctypes.string_at(address + 1)
-            name = identifier.split("/")[-1] if specification else code.decode()
-            best[name] = min(best.get(name, (256, "")), (priority, identifier))
-            address += len(code) + 2
-        place += 1
-    return {name: identifier for name, (_, identifier) in best.items()}
-
-
-def _identifier(library, voice):
+def _identifier(data, voice):
     """Return what eSpeak NG calls a voice such as "en-gb+f1"; it would itself ignore an unknown name."""
-    known = _list_voices(library)
+    known = _list_voices(data)
     language, plus, variant = voice.partition("+") if isinstance(voice, str) else (None, "", "")
     if language not in known:
         raise ValueError(f"voice: found {voice!r}, expected a voice such as 'en-gb', 'en-us' or 'en-gb+f1'.")
-    if not plus:
-        return known[language]
-    wanted = _Voice(languages=ctypes.cast(ctypes.c_char_p(b"variant"), ctypes.c_void_p).value)
-    variants = _list_voices(library, ctypes.byref(wanted))
-    if variant not in variants:
-        raise ValueError(f"voice: found the variant {variant!r}, expected one of {', '.join(sorted(variants))}.")
-    return f"{known[language]}+{variant}"
+    variants = sorted(file.name for file in (data / "voices" / "!v").iterdir())
+    if plus and variant not in variants:
+        raise ValueError(f"voice: found the variant {variant!r}, expected one of {', '.join(variants)}.")
+    return known[language] + plus + variant

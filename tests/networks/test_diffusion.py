@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from course_utils.data import load_digits
-from course_utils.networks.diffusion import ANY_DIGIT, add_noise, build_digit_unet, draw_digits, velocity_loss
+from course_utils.networks.diffusion import ANY_DIGIT, build_digit_unet, draw_digits
 from course_utils.networks.pretrained import load_digit_diffusion
 from course_utils.notebooks import ROOT
 from course_utils.runtime import load_keras
@@ -31,6 +31,7 @@ def images():
 
 
 def test_noise_goes_from_the_image_to_noise_alone(images):
+    add_noise = load_script("train_digit_diffusion").add_noise
     noise = np.random.default_rng(0).standard_normal(images.shape, dtype=np.float32)
     angles = np.linspace(0, np.pi / 2, 64, dtype=np.float32)
     noisy = np.asarray(add_noise(images, noise, angles))
@@ -53,14 +54,14 @@ def test_who_knows_the_image_has_no_loss_and_draws_it(images):
 
     noise = np.random.default_rng(1).standard_normal((8, 28, 28, 1), dtype=np.float32)
     angles = np.linspace(0.2, 1.5, 8, dtype=np.float32)
-    same = np.repeat(images[:1], 8, axis=0)
+    same, velocity_loss = np.repeat(images[:1], 8, axis=0), load_script("train_digit_diffusion").velocity_loss
     assert float(velocity_loss(Oracle(), same, np.zeros(8, np.int32), noise, angles)) < 1e-9
     drawn = draw_digits(Oracle(), [ANY_DIGIT] * 2, steps=5)
     assert drawn.shape == (2, 28, 28) and np.allclose(drawn, (images[0, :, :, 0] + 1) / 2, atol=1e-4)
 
 
 def test_the_stored_model_names_the_velocity_of_digits_it_never_saw(network, images):
-    random = np.random.default_rng(2)
+    velocity_loss, random = load_script("train_digit_diffusion").velocity_loss, np.random.default_rng(2)
     noise = random.standard_normal(images.shape, dtype=np.float32)
     angles = random.random(64, dtype=np.float32) * np.float32(np.pi / 2)
     labels = load_digits().test_labels[:64].astype(np.int32)

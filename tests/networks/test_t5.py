@@ -147,9 +147,9 @@ def test_older_files_hold_copies_and_a_weight_that_is_not_used(folder):
 def test_the_generation_configuration_goes_first(folder):
     (folder / "generation_config.json").write_text('{"eos_token_id": [4, 5], "pad_token_id": 2, "num_beams": 7}')
     config, _ = read_t5_folder(folder)
-    assert (config.end_tokens, config.pad_token_id, config.decoder_start_token_id) == ((4, 5), 2, 0)
+    assert (config.eos_token_id, config.pad_token_id, config.decoder_start_token_id) == ([4, 5], 2, 0)
     (folder / "generation_config.json").unlink()
-    assert read_t5_folder(folder)[0].end_tokens == (1,)
+    assert read_t5_folder(folder)[0].eos_token_id == [1]
 
 
 def write(folder, tensors):
