@@ -23,7 +23,8 @@ SLOWER, SECONDS = 5, 1.0  # from when on an answer is slow: times the course's, 
 def resume(chapter):
     """Begin a chapter (int): check the learner's kept answers again, so that what was right yesterday counts today.
 
-    Prints which ones still are. In a stored or tested notebook, nothing is read, kept or printed.
+    Prints which ones still are. From now on a cell that takes long says that it still runs. In a stored or tested
+    notebook, nothing is read, kept or printed.
     """
     stem = next((path.stem for path in list_notebooks(NOTEBOOKS) if path.stem.startswith(f"{chapter:02d}_")), None)
     if stem is None:
