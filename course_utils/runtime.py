@@ -60,6 +60,7 @@ def load_keras(threads=THREADS):
         When Keras is loaded on another backend, the environment variable `KERAS_BACKEND` asks for one, TensorFlow was
         imported by itself where triton has to come first, or Keras refuses its settings file.
     """
+    watch_cells()
     loaded = sys.modules.get("keras")
     backend = loaded.backend.backend() if loaded else os.environ.get("KERAS_BACKEND") or "tensorflow"
     if backend != "tensorflow":
@@ -246,9 +247,10 @@ def watch_cells():
     """Show from now on of each cell of a notebook that it still runs, while it has shown no other line for 2 s."""
     from IPython import get_ipython
 
-    if _is_notebook():
+    if _is_notebook() and _begin_cell not in get_ipython().events.callbacks["pre_run_cell"]:
         get_ipython().events.register("pre_run_cell", _begin_cell)
         get_ipython().events.register("post_run_cell", _end_cell)
+        _begin_cell(None)  # the cell that calls this
 
 
 def _begin_cell(_):
@@ -278,9 +280,8 @@ def _bar_settings():
 
 
 def _is_notebook():
-    from IPython import get_ipython
-
-    return "IPKernelApp" in getattr(get_ipython(), "config", {})
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and "IPKernelApp" in getattr(ipython.get_ipython(), "config", {})
 
 
 class _Line:
