@@ -12,6 +12,8 @@ import importlib.util
 import os
 import sys
 import tempfile
+import threading
+import time
 import warnings
 
 from threadpoolctl import ThreadpoolController
@@ -26,6 +28,8 @@ __all__ = [
     "load_torch",
     "load_transformers",
     "progress",
+    "waiting",
+    "watch_cells",
 ]
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -56,6 +60,7 @@ def load_keras(threads=THREADS):
         When Keras is loaded on another backend, the environment variable `KERAS_BACKEND` asks for one, TensorFlow was
         imported by itself where triton has to come first, or Keras refuses its settings file.
     """
+    watch_cells()
     loaded = sys.modules.get("keras")
     backend = loaded.backend.backend() if loaded else os.environ.get("KERAS_BACKEND") or "tensorflow"
     if backend != "tensorflow":
@@ -68,13 +73,14 @@ def load_keras(threads=THREADS):
     _load_triton()
     try:
         if "tensorflow" not in sys.modules:
-            with _native_log_aside():
+            with waiting("Loading TensorFlow"), _native_log_aside():
                 tensorflow = importlib.import_module("tensorflow")
                 tensorflow.get_logger().setLevel("ERROR")
                 tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
                 tensorflow.config.threading.set_inter_op_parallelism_threads(THREADS)
                 tensorflow.config.list_physical_devices()  # says in its log what it looks for and does not find
-        keras = importlib.import_module("keras")
+        with waiting("Loading Keras"):
+            keras = importlib.import_module("keras")
     except (AssertionError, AttributeError, TypeError, ValueError) as error:
         file = os.path.join(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"), "keras.json")
         raise RuntimeError(
@@ -136,7 +142,8 @@ def load_torch(threads=THREADS):
     if importlib.util.find_spec("tensorflow") is not None:
         load_keras()
     first = "torch" not in sys.modules
-    torch = importlib.import_module("torch")
+    with waiting("Loading torch"):
+        torch = importlib.import_module("torch")
     if first:
         torch.set_num_threads(threads)
         warnings.filterwarnings("ignore", "(?s).*CUDA initialization")  # the build for GPUs, where there is none
@@ -152,7 +159,8 @@ def load_transformers():
         os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # or a warning follows when the process starts another
     load_torch()
-    transformers = importlib.import_module("transformers")
+    with waiting("Loading transformers"):
+        transformers = importlib.import_module("transformers")
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     return transformers
@@ -191,7 +199,67 @@ def progress(iterable, description=""):
     """
     from tqdm import tqdm
 
-    return tqdm(iterable, desc=description, **_bar_settings())
+    with _ticking(tqdm(iterable, desc=description, **_bar_settings())) as bar:
+        yield from bar
+
+
+@contextlib.contextmanager
+def waiting(task, silence=0):
+    """Show in a line what a long call does (str), and its seconds, from the first second on until it ends.
+
+    With `silence`, only while no other line has moved for so many seconds. Silent where `progress` is, and where the
+    output goes to a file. Works as a decorator too.
+    """
+    from tqdm import tqdm
+
+    settings = {**_bar_settings(), "disable": is_silent() or None}
+    with _ticking(tqdm(desc=task, bar_format="{desc}: {elapsed_s:.0f} s", delay=1, **settings), silence):
+        yield
+
+
+@contextlib.contextmanager
+def _ticking(bar, silence=0):
+    """Draw the bar anew each second, also while a step takes longer, and close it at the end."""
+    ended = threading.Event()
+
+    def tick():
+        while not ended.wait(1):
+            if time.monotonic() - _Line.moved >= silence:
+                bar.delay = 0  # tqdm clears only what it believes to be shown
+                bar.refresh()
+
+    thread = threading.Thread(target=tick, daemon=True)
+    if not bar.disable:
+        thread.start()
+    try:
+        yield bar
+    finally:
+        ended.set()
+        if thread.is_alive():
+            thread.join()
+        bar.close()
+
+
+_CELL = contextlib.ExitStack()
+
+
+def watch_cells():
+    """Show from now on of each cell of a notebook that it still runs, while it has shown no other line for 2 s."""
+    from IPython import get_ipython
+
+    if _is_notebook() and _begin_cell not in get_ipython().events.callbacks["pre_run_cell"]:
+        get_ipython().events.register("pre_run_cell", _begin_cell)
+        get_ipython().events.register("post_run_cell", _end_cell)
+        _begin_cell(None)  # the cell that calls this
+
+
+def _begin_cell(_):
+    _Line.moved = time.monotonic()
+    _CELL.enter_context(waiting("Still running", silence=2))
+
+
+def _end_cell(_):
+    _CELL.close()
 
 
 def keras_progress(epochs):
@@ -207,22 +275,24 @@ def keras_progress(epochs):
 
 
 def _bar_settings():
-    from IPython import get_ipython
-
-    in_notebook = "IPKernelApp" in getattr(get_ipython(), "config", {})
-    place = {"file": _Line(), "ncols": BAR_WIDTH} if in_notebook else {}
+    place = {"file": _Line(), "ncols": BAR_WIDTH, "position": 0} if _is_notebook() else {}
     return {"leave": False, "disable": is_silent(), **place}
+
+
+def _is_notebook():
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and "IPKernelApp" in getattr(ipython.get_ipython(), "config", {})
 
 
 class _Line:
     """A line of a notebook's output that is written anew each time, as tqdm does it in a terminal."""
 
-    encoding, handle = "utf-8", None
+    encoding, handle, moved = "utf-8", None, 0.0  # when a line was last written
 
     def write(self, text):
         from IPython.display import display
 
-        shown = {"text/plain": text.strip()}
+        _Line.moved, shown = time.monotonic(), {"text/plain": text.strip()}
         if self.handle is not None:
             self.handle.update(shown, raw=True)
         elif shown["text/plain"]:

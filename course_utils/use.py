@@ -13,6 +13,7 @@ from course_utils import answers
 from course_utils.answers import EXERCISES, Verdict
 from course_utils.exercises import first_failure, seconds_of
 from course_utils.notebooks import NOTEBOOKS, list_notebooks, load_definitions, read_notebook
+from course_utils.runtime import waiting, watch_cells
 
 __all__ = ["credits", "hint", "resume", "use"]
 
@@ -22,12 +23,14 @@ SLOWER, SECONDS = 5, 1.0  # from when on an answer is slow: times the course's, 
 def resume(chapter):
     """Begin a chapter (int): check the learner's kept answers again, so that what was right yesterday counts today.
 
-    Prints which ones still are. In a stored or tested notebook, nothing is read, kept or printed.
+    Prints which ones still are. From now on a cell that takes long says that it still runs. In a stored or tested
+    notebook, nothing is read, kept or printed.
     """
     stem = next((path.stem for path in list_notebooks(NOTEBOOKS) if path.stem.startswith(f"{chapter:02d}_")), None)
     if stem is None:
         raise ValueError(f"chapter: found {chapter!r}, expected the number of a chapter, such as 4.")
     answers.watch()
+    watch_cells()
     if answers.open_folder(stem) is None:
         return
     namespace = dict(inspect.currentframe().f_back.f_globals)
@@ -49,6 +52,7 @@ def resume(chapter):
         print(f"Your own, kept and still right: {', '.join(still)}.")
 
 
+@waiting("Checking a kept answer again")
 def _check_again(stem, name, path, namespace):
     """Run a kept answer and the check of its exercise; return None where it is right, else why it is not."""
     source, trouble = answers.read_kept(path)

@@ -1,11 +1,13 @@
-"""Progress bars: the items pass through unchanged, and nothing is shown when they are switched off."""
+"""Signs of life: items pass through unchanged, waits show their seconds, and all is silent when switched off."""
+
+import time
 
 import numpy as np
 import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
-from course_utils.runtime import keras_progress, load_keras, progress
+from course_utils.runtime import keras_progress, load_keras, progress, waiting
 
 
 @pytest.mark.parametrize("setting", ["on", "off", ""])
@@ -52,3 +54,53 @@ def test_keras_progress(monkeypatch, capsys):
         model.fit(np.ones((4, 2)), np.ones(4), epochs=2, verbose=0, callbacks=[keras_progress(2)])
         output, shown = capsys.readouterr()
         assert output == "" and ("epochs" in shown and "loss=" in shown if setting == "on" else shown == "")
+
+
+class Reader(NotebookClient):
+    """Run cells as a learner would, and keep for each cell the texts of each line that it showed."""
+
+    def __init__(self, *cells):
+        super().__init__(new_notebook(cells=[new_code_cell(cell) for cell in cells]), allow_errors=True)
+        self.texts = [{} for _ in cells]
+        self.execute()
+
+    def process_message(self, message, cell, cell_index):
+        content = message["content"]
+        line = content.get("transient", {}).get("display_id")
+        if line is not None:
+            assert set(content["data"]) == {"text/plain"}, "a notebook that is saved meanwhile holds plain text"
+            self.texts[cell_index].setdefault(line, []).append(content["data"]["text/plain"])
+        return super().process_message(message, cell, cell_index)
+
+    def lines(self, index):
+        """Return the cell's lines, each by what stands before its colon, and that each moved and disappeared."""
+        found = self.texts[index].values()
+        return [(texts[0].split(":")[0], len(set(texts)) > 2, texts[-1]) for texts in found]
+
+
+START = "import threading, time\nfrom course_utils.runtime import progress, waiting, watch_cells\n"
+LEFT = 'print([thread for thread in threading.enumerate() if "(tick)" in thread.name])'
+NESTED = 'with waiting("outer"), waiting("inner"):\n    time.sleep(3)\n    raise KeyError("mine")'
+SHORT = 'with waiting("short"):\n    pass'
+ONE_STEP = 'for _ in progress([1], "one step"):\n    time.sleep(3)\n    1 / 0'
+
+
+@pytest.mark.parametrize("setting", ["on", "off"])
+def test_what_takes_long_shows_that_it_runs_until_it_ends_or_fails(monkeypatch, setting):
+    monkeypatch.setenv("COURSE_PROGRESS", setting)
+    watch = "watch_cells()\nwatch_cells()  # as a second set-up cell does"
+    reader = Reader(START, NESTED, LEFT, SHORT, ONE_STEP, LEFT, watch, "time.sleep(5)", "quick = True")
+    expected = {1: {"outer", "inner"}, 4: {"one step"}, 7: {"Still running"}} if setting == "on" else {}
+    for index, cell in enumerate(reader.nb.cells):
+        assert set(reader.lines(index)) == {(name, True, "") for name in expected.get(index, ())}
+        assert [o.evalue for o in cell.outputs if o.output_type == "error"] == (
+            ["'mine'"] if index == 1 else ["division by zero"] if index == 4 else []
+        )
+        assert "".join(o.text for o in cell.outputs if o.output_type == "stream") == ("[]\n" if index in (2, 5) else "")
+
+
+def test_a_file_holds_no_seconds(monkeypatch, capfd):
+    monkeypatch.setenv("COURSE_PROGRESS", "on")
+    with waiting("hidden"):
+        time.sleep(1.5)
+    assert capfd.readouterr() == ("", "")

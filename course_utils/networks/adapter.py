@@ -11,6 +11,7 @@ import numpy as np
 
 from course_utils.networks.language_model import LanguageModel
 from course_utils.networks.language_model_files import NAMES
+from course_utils.runtime import waiting
 from course_utils.weights import WeightsError
 
 __all__ = ["ADAPTER_FILE", "CONFIG_FILE", "add_adapter", "tensor_names"]
@@ -26,6 +27,7 @@ def tensor_names(index, ours):
     return f"{start}.lora_A.weight", f"{start}.lora_B.weight"
 
 
+@waiting("Adding the adapter")
 def add_adapter(model, folder, content, name, in_place=False):
     """Return a model like the one given, with an adapter in its matrices; the given one stays as it is.
 

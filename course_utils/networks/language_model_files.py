@@ -14,7 +14,7 @@ import numpy as np
 from course_utils.checks import check_count, is_number
 from course_utils.networks.chat_tokenizer import CUTS, ChatTokenizer, build_pairs
 from course_utils.networks.language_model import Config, LanguageModel, Layer
-from course_utils.runtime import load_torch, load_transformers
+from course_utils.runtime import load_torch, load_transformers, waiting
 from course_utils.weights import WeightsError, read_json
 
 __all__ = ["NAMES", "read_folder", "read_gguf", "to_transformers"]
@@ -112,6 +112,7 @@ class _Gguf:
         return shape, kind, np.frombuffer(self.content, np.uint8, count, start).reshape(*shape[:-1], width)
 
 
+@waiting("Loading the language model")
 def read_gguf(file, name, source, licence):
     """Read a GGUF file, whose checksum holds where it is known; return a `LanguageModel`.
 
@@ -182,6 +183,7 @@ def read_gguf(file, name, source, licence):
     return LanguageModel(config, *arrays, tokenizer, name, source, licence)
 
 
+@waiting("Loading the language model")
 def read_folder(folder, name, source, licence):
     """Read a folder as `save_pretrained` of transformers writes it: config.json, safetensors, tokenizer.json.
 

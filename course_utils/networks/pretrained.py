@@ -11,7 +11,7 @@ from course_utils.networks.image_classifier import ImageClassifier
 from course_utils.networks.language_model_files import read_folder, read_gguf
 from course_utils.networks.sentence_encoder import build_encoder
 from course_utils.networks.translator import Translator
-from course_utils.runtime import current_profile, load_keras
+from course_utils.runtime import current_profile, load_keras, waiting
 from course_utils.weights import WEIGHTS, WeightsError, fetch, locate, verified_bytes, verified_path
 
 __all__ = [
@@ -30,6 +30,7 @@ T5_BASE = "google-t5/t5-base"
 TARGETS = {"offline": ("French", "German"), "full": ("French", "German", "Romanian")}
 
 
+@waiting("Loading the image classifier")
 @say_memory("load the image classifier", CLOSE)
 def load_image_classifier():
     """Load the image classifier of the current profile, an `ImageClassifier`.
@@ -45,6 +46,7 @@ def load_image_classifier():
     return ImageClassifier(load_efficientnet_lite0(), _scale_efficientnet, "EfficientNet-Lite0", source, licence)
 
 
+@waiting("Loading the translator")
 @say_memory("load the translator", CLOSE)
 def load_translator(folder=None):
     """Load the translator of the current profile, in float32, as `Translator`.
@@ -70,6 +72,7 @@ def load_translator(folder=None):
     return Translator.from_folder(file.parent, TARGETS[profile], *own, cautious=True)
 
 
+@waiting("Loading the diffusion model")
 @say_memory("load the diffusion model", CLOSE)
 def load_digit_diffusion(path=None):
     """Load the diffusion model of digits, trained on the course's 4,000 training digits, in either profile.
@@ -123,6 +126,7 @@ def load_language_model(path=None, adapter=None):
     return (read_folder if path.is_dir() else read_gguf)(path, path.resolve().stem, source, "not known")
 
 
+@waiting("Loading the sentence encoder")
 @say_memory("load the sentence encoder", CLOSE)
 def load_sentence_encoder(path=None):
     """Load all-MiniLM-L6-v2, which turns English sentences and short passages into vectors, as `SentenceEncoder`.

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from course_utils.checks import check_count
 from course_utils.notebooks import ROOT
+from course_utils.runtime import waiting
 
 __all__ = ["Training", "WorkerError", "run_trainings"]
 
@@ -81,6 +82,7 @@ def _start_worker(index, addresses, trainings, folder):
         )
 
 
+@waiting("Training on worker processes")
 def _wait_for(processes, folder, seconds):
     """Return when all processes have ended well; otherwise raise `WorkerError`."""
     ends = time.monotonic() + seconds

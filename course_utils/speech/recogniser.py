@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from course_utils.checks import check_path
-from course_utils.runtime import THREADS
+from course_utils.runtime import THREADS, waiting
 from course_utils.speech.samples import SAMPLE_RATE, check_samples, import_package
 from course_utils.weights import WEIGHTS, WHISPER, verified_bytes
 
@@ -42,6 +42,7 @@ class Transcript:
     segments: tuple[Segment, ...]
 
 
+@waiting("Loading the speech recogniser")
 def load_recogniser(path=None, threads=THREADS):
     """Load Whisper tiny.en for the processor, in 8-bit integers, after its files' checksums were verified.
 
