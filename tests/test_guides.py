@@ -99,7 +99,7 @@ def test_commands_of_the_guides_exist():
 
 
 def test_how_programs_that_write_code_are_used_is_said_to_instructors_and_to_learners():
-    assert "program that writes code" in start_page.WELCOME
+    assert "program that writes code" in start_page.WELCOME.read_text(encoding="utf-8")
     assert "start page" in section("Programs that write code")
 
 
