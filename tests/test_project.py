@@ -154,7 +154,7 @@ def test_no_tracked_file_holds_a_path_of_one_machine_or_a_registry_host():
 def test_ci_run_is_executable_and_runs_the_documented_commands():
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
-    assert script.read_text(encoding="utf-8").rstrip().endswith("\nmake test\nmake test-browser")
+    assert script.read_text(encoding="utf-8").rstrip().endswith("\nmake test\nmake test-answers\nmake test-browser")
 
 
 @pytest.mark.parametrize(("ci", "status", "outcome"), [("", 0, "1 skipped"), ("true", 1, "1 error")])
