@@ -89,7 +89,8 @@ ONE_STEP = 'for _ in progress([1], "one step"):\n    time.sleep(3)\n    1 / 0'
 def test_what_takes_long_shows_that_it_runs_until_it_ends_or_fails(monkeypatch, setting):
     monkeypatch.setenv("COURSE_PROGRESS", setting)
     watch = "watch_cells()\nwatch_cells()  # as a second set-up cell does"
-    reader = Reader(START, NESTED, LEFT, SHORT, ONE_STEP, LEFT, watch, "time.sleep(5)", "quick = True")
+    cells = START, NESTED, LEFT, SHORT, ONE_STEP, LEFT, watch, "time.sleep(5)", "quick = True"
+    reader = Reader(*(cell if setting == "on" else cell.replace("sleep(3)", "sleep(1.2)") for cell in cells))
     expected = {1: {"outer", "inner"}, 4: {"one step"}, 7: {"Still running"}} if setting == "on" else {}
     for index, cell in enumerate(reader.nb.cells):
         assert set(reader.lines(index)) == {(name, True, "") for name in expected.get(index, ())}
