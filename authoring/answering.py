@@ -55,7 +55,7 @@ def ledger_html(entries, pictures):
     ----------
     entries : list of Entry
     pictures : dict
-        Id of a claim to the address of a small picture and its alternative text, where there is one.
+        Id of a claim to the address of a small picture, its alternative text, and where it stands, if there is one.
     """
     counts = {kind: sum(entry.settled.kind == kind for entry in entries) for kind in KINDS}
     chips = [
@@ -64,6 +64,7 @@ def ledger_html(entries, pictures):
         for kind, (text, symbol, colour) in KINDS.items()
         if counts[kind]
     ]
+    chips.append('<button type="button" data-kind="all" aria-pressed="true">all</button>')
     head = "".join(f"<th scope='col'>{name}</th>" for name in ("claim", "what became of it", "what it rests on"))
     lines = [
         f'<div class="ledger-filter" role="group" aria-label="Show one verdict alone" hidden>{" ".join(chips)}</div>',
@@ -72,14 +73,13 @@ def ledger_html(entries, pictures):
     for entry in entries:
         settled = entry.settled
         _, symbol, colour = KINDS[settled.kind]
-        picture = ""
+        link, picture = f"notebooks/{entry.link}".replace(".ipynb", ".html"), ""
         if settled.id in pictures:
-            address, text = pictures[settled.id]
-            picture = f'<img src="{address}" alt="{html.escape(text)}" loading="lazy">'
+            address, text, place = pictures[settled.id]
+            picture = f'<a href="{place}"><img src="{address}" alt="{html.escape(text)}" loading="lazy"></a>'
         rows = "".join(f"<li>{MARKS.get(label, label + ':')} {html.escape(text)}</li>" for label, text in settled.rows)
         marks = [MARKS[label] for label, _ in settled.findings]
         tally = " · ".join(f"{marks.count(mark)} {mark}" for mark in MARKS.values() if mark in marks) or "sources only"
-        link = f"notebooks/{entry.link}".replace(".ipynb", ".html")
         lines.append(
             f'<tr data-kind="{settled.kind}" id="claim-{settled.id}"><td><b>{settled.id}</b> '
             f"{html.escape(settled.statement)}</td>"
@@ -122,15 +122,13 @@ def predictions_html(cell):
 
 
 def thumbnail(content, size=(280, 200)):
-    """Return a picture (base64) made at most `size` pixels large, as the bytes of a PNG file on white."""
+    """Return a picture (base64) made at most `size` pixels large, as the bytes of a PNG file."""
     from PIL import Image
 
     with Image.open(io.BytesIO(base64.b64decode(content))) as picture:
         rgba = picture.convert("RGBA")
     rgba.thumbnail(size)
-    flat = Image.new("RGB", rgba.size, "white")
-    flat.paste(rgba, mask=rgba.getchannel("A"))
-    flat.quantize(64).save(written := io.BytesIO(), "PNG", optimize=True)
+    rgba.quantize(64).save(written := io.BytesIO(), "PNG", optimize=True)
     return written.getvalue()
 
 

@@ -21,7 +21,7 @@ from authoring.answering import bet_html, ledger_html, predictions_html, questio
 from authoring.building import copy_file, package_folder, rebuild, write_text
 from authoring.pages import cut, heading_anchor, relink
 from authoring.store import LITTLE_MEMORY, UNCOMPARED_OUTPUTS
-from course_utils.evidence import KINDS, read_box
+from course_utils.evidence import KINDS
 from course_utils.ledger import read_ledger
 from course_utils.notebooks import NOTEBOOKS, ROOT, NotebookError, list_notebooks, naming_file, read_notebook
 from course_utils.self_test import load_glossary, load_questions
@@ -194,7 +194,10 @@ def _stage_chapter(path, notebook, pages, destination):
         if page.name.endswith("-end"):
             part.cells.insert(0, nbformat.v4.new_markdown_cell(f"# Chapter {int(path.stem[:2])}: what stays"))
         if page is opening:
-            part.cells.append(nbformat.v4.new_markdown_cell(_contents(path.name, others)))
+            part.cells.insert(1, nbformat.v4.new_markdown_cell(_contents(path.name, others)))
+        else:  # so that a search, and the links to the next page, say which chapter's part it is
+            first = part.cells[0]
+            first.source = re.sub(r"^# Part (\d)", rf"# {int(path.stem[:2])}, part \1", first.source)
         _stage_page(path.with_stem(page.name), part, destination, pages, path.stem)
 
 
@@ -263,27 +266,30 @@ def _ledger_page(pages, folder):
     intro = (
         f"{len(entries)} claims of the document, each settled once, in a cell that ran: "
         + ", ".join(f"{count} *{verdict}*" for verdict, count in counts.items())
-        + ". A number with ≈ was computed on the machine that made these pages. ✔ speaks for a claim, ✘ against it."
+        + ". A number with ≈ was computed on the machine that made these pages. "
+        + "✔ speaks for a claim, ✘ against it, ? for neither."
     )
-    table = ledger_html(entries, _last_pictures(pages, folder))
+    table = ledger_html(entries, _claim_pictures(pages, folder))
     return f"# The ledger: what became of each claim?\n\n{intro}\n\n{table}\n"
 
 
-def _last_pictures(pages, folder):
-    """Write for each claim the last picture before its box, made small; return {id: (address, alternative text)}."""
-    found = {}
-    for page in (page for chapter in pages.values() for page in chapter):
-        last = None
-        for cell in page.cells:
-            for _, content, text in pictures(cell):
-                last = content, text
-            for output in cell.get("outputs", []):
-                settled = read_box(output.get("data", {}).get("text/plain", ""))
-                if settled and last:
-                    with naming_file(folder):
-                        folder.mkdir(parents=True, exist_ok=True)
-                        (folder / f"{settled.id}.png").write_bytes(thumbnail(last[0]))
-                    found[settled.id] = f"_static/ledger/{settled.id}.png", last[1]
+def _claim_pictures(pages, folder):
+    """Write for claims, as docs/site/ledger_pictures.json names a cell, that cell's picture, made small.
+
+    Returns {id: (address, alternative text, address of the section where it stands)}.
+    """
+    found, settled = {}, {entry.settled.id: Path(entry.notebook).stem for entry in read_ledger()}
+    folder.mkdir(parents=True)
+    for id, wanted in json.loads((SETTINGS / "ledger_pictures.json").read_text(encoding="utf-8")).items():
+        anchor = ""
+        for page, cell in ((page, cell) for page in pages[settled[id]] for cell in page.cells):
+            for heading in re.findall(r"^## (.+)$", cell.source, re.MULTILINE) if cell.cell_type == "markdown" else ():
+                anchor = heading_anchor(heading)
+            if cell.id == wanted:
+                ((_, content, text), *_) = pictures(cell)
+                with naming_file(folder):
+                    (folder / f"{id}.png").write_bytes(thumbnail(content))
+                found[id] = f"_static/ledger/{id}.png", text, f"notebooks/{page.name}.html#{quote(anchor)}"
     return found
 
 
@@ -306,7 +312,8 @@ def _glossary_page():
     lines = ["# Glossary", "", "Each term with other names, the Chinese one, and the section that teaches it."]
     for term in load_glossary():
         where = f"[{int(term.notebook[:2])}: {_plain(term.heading)}](notebooks/{term.link})"
-        names = " · ".join(filter(None, (term.synonyms, term.chinese)))
+        chinese = term.chinese and f'<span lang="zh">{term.chinese}</span>'
+        names = " · ".join(filter(None, (term.synonyms, chinese)))
         lines += ["", term.term, f": {names} · {term.definition} · {where}"]
     return "\n".join(lines) + "\n"
 

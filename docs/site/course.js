@@ -23,14 +23,17 @@ function startQuiz(quiz) {
   quiz.append(score, again);
   quiz.classList.add("live");
 
+  function scored(number) {
+    const right = questions.filter((question, i) => answers[i] === question.dataset.right).length;
+    return number < questions.length
+      ? `Question ${number + 1} of ${questions.length} · ${right} of ${Object.keys(answers).length} right so far`
+      : `Done: ${right} of ${questions.length} right.`;
+  }
+
   function show(number) {
     questions.forEach((question, i) => { question.hidden = i !== number; });
-    const right = questions.filter((question, i) => answers[i] === question.dataset.right).length;
-    const given = Object.keys(answers).length;
-    score.textContent = number < questions.length
-      ? `Question ${number + 1} of ${questions.length} · ${right} of ${given} right so far`
-      : `Done: ${right} of ${questions.length} right.`;
-    again.hidden = given === 0;
+    score.textContent = scored(number);
+    again.hidden = Object.keys(answers).length === 0;
   }
 
   questions.forEach((question, number) => {
@@ -54,6 +57,7 @@ function startQuiz(quiz) {
           kept.write(name, answers);
         }
         option.classList.add(right ? "right" : "wrong");
+        score.textContent = scored(number);
         reply.replaceChildren(element("p", (right ? "✔ " : "✘ ") + option.dataset.why));
         next.hidden = !right;
         if (right) {
@@ -82,11 +86,18 @@ function startLedger(filter) {
   filter.hidden = false;
   for (const button of buttons) {
     button.addEventListener("click", () => {
-      const wanted = button.getAttribute("aria-pressed") === "true" ? null : button.dataset.kind;
+      const wanted = button.getAttribute("aria-pressed") === "true" ? "all" : button.dataset.kind;
       buttons.forEach((other) => other.setAttribute("aria-pressed", String(other.dataset.kind === wanted)));
-      rows.forEach((row) => { row.hidden = wanted !== null && row.dataset.kind !== wanted; });
+      rows.forEach((row) => { row.hidden = wanted !== "all" && row.dataset.kind !== wanted; });
     });
   }
+}
+
+// A button that is used up leaves the keyboard's place to what it said.
+
+function take(said) {
+  said.tabIndex = -1;
+  said.focus({ preventScroll: true });
 }
 
 // The bet on the first page: the evidence opens when it is made.
@@ -101,8 +112,11 @@ function startBet(bet) {
       const won = button.dataset.kind === bet.dataset.kind;
       answer.hidden = false;
       answer.open = true;
-      bet.querySelector(".reply").textContent = won ? "You won:" : `You bet on “${button.textContent}”:`;
+      const reply = bet.querySelector(".reply");
+      reply.textContent = won ? "You won:" : `You bet on “${button.textContent}”:`;
+      button.setAttribute("aria-pressed", "true");
       for (const other of options.children) other.disabled = true;
+      take(reply);
     });
   }
 }
@@ -118,14 +132,26 @@ function startPredictions() {
       const last = cells.findIndex((other, i) => i > first && other.querySelector(outcome));
       if (last < 0) continue;
       const { result } = cells[last].querySelector(outcome).dataset;
-      ask(name, JSON.parse(choices), result, cell, cells.slice(first + 1, last + 1));
+      ask(name, JSON.parse(choices), result, cell, [...cells.slice(first + 1, last + 1), ...rest(cell)]);
     }
   });
 }
 
+// What follows a cell in its section, up to the next guess: prose may tell the result as well.
+
+function rest(cell) {
+  const found = [];
+  let next = cell.nextElementSibling;
+  while (next && next.tagName !== "SECTION" && !next.querySelector(".asked")) {
+    found.push(next);
+    next = next.nextElementSibling;
+  }
+  return found;
+}
+
 function ask(name, choices, result, cell, after) {
   const key = `guess ${location.pathname.split("/").pop()} ${name}`;
-  const outputs = after.map((one) => one.querySelector(".cell_output")).filter(Boolean);
+  const outputs = after.map((one) => (one.matches(".cell") ? one.querySelector(".cell_output") : one)).filter(Boolean);
   const form = element("form", "", { class: "guess" });
   const said = element("p", "", { role: "status" });
 
@@ -148,7 +174,7 @@ function ask(name, choices, result, cell, after) {
   if (choices.length > 1) {
     for (const choice of choices) {
       const button = element("button", choice, { type: "button" });
-      button.addEventListener("click", () => open([choice]));
+      button.addEventListener("click", () => { open([choice]); take(said); });
       form.append(button);
     }
   } else {
@@ -162,18 +188,29 @@ function ask(name, choices, result, cell, after) {
     form.append(element("button", "Guess", { type: "submit" }));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      if (Number(low.value) <= Number(high.value)) open([low.value, high.value]);
-      else said.textContent = "Write the smaller number first.";
+      if (Number(low.value) <= Number(high.value)) {
+        open([low.value, high.value]);
+        take(said);
+      } else said.textContent = "Write the smaller number first.";
     });
   }
   const show = element("button", "Show the result", { type: "button", class: "plain" });
-  show.addEventListener("click", () => open());
+  show.addEventListener("click", () => {
+    open();
+    said.textContent = `${result}.`;
+    take(said);
+  });
   form.append(show);
   cell.append(form, said);
   const before = kept.read(key);
   if (before) open(before);
   else outputs.forEach((output) => output.classList.add("held"));
 }
+
+addEventListener("beforeprint", () => {
+  document.querySelectorAll(".ledger details, .bet details").forEach((folded) => { folded.open = true; });
+  document.querySelectorAll(".quiz .question").forEach((question) => { question.hidden = false; });
+});
 
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll(".bd-sidebar summary, .sidebar-primary-items summary").forEach((summary) => {

@@ -74,7 +74,7 @@ def test_a_change_of_names_that_is_cut_short_leaves_the_last_good_build(tmp_path
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sets no limit on the size of a file")
 @pytest.mark.parametrize(
-    ("command", "module", "name"), [("slides", "decks", "reveal.css"), ("site", "site", "course.js")]
+    ("command", "module", "name"), [("slides", "decks", "reveal.css"), ("site", "site", "course.css")]
 )
 def test_a_full_disk_is_one_sentence_that_names_the_file_and_leaves_the_last_good_build(
     tmp_path, command, module, name
