@@ -95,6 +95,7 @@ def test_the_self_test_explains_and_keeps_the_score(open_page, shot, site):
     wrong = next(letter for letter in first.options if letter != first.right)
     page.locator(f".question:visible li[data-letter={wrong}] button").click()
     assert first.reasons[wrong] in page.locator(".question:visible .reply").inner_text()
+    assert "0 of 1 right" in page.locator(".score").inner_text()
     page.locator(f".question:visible li[data-letter={first.right}] button").click()
     assert first.reasons[first.right] in page.locator(".question:visible .reply").inner_text()
     shot(page, "site-self-test")
@@ -124,6 +125,7 @@ def test_a_result_waits_for_a_guess(open_page, shot, site):
     page.goto(address)
     forms, held = page.locator("form.guess"), page.locator(".cell_output.held")
     before = held.count()
+    assert page.locator(".bd-article p.held").count() > 0, "prose after a result would tell it"
     assert forms.count() > 0 and before > 0 and not held.first.is_visible()
     forms.first.scroll_into_view_if_needed()
     shot(page, "site-guess")
@@ -132,6 +134,7 @@ def test_a_result_waits_for_a_guess(open_page, shot, site):
     forms.first.locator("button:not(.plain)").first.click()
     assert "Your guess:" in forms.first.locator("xpath=following-sibling::p").inner_text()
     assert held.count() < before
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "status"
     page.reload()
     assert held.count() < before, "the guess is kept"
     for form in forms.all():
@@ -162,6 +165,7 @@ def test_a_bet_on_the_first_page_opens_its_evidence(open_page, shot, site):
     assert not page.locator(".bet .verdict").is_visible()
     page.locator(".bet button").first.click()
     assert page.locator(".bet .verdict").is_visible() and page.locator(".bet li").count() > 1
+    assert page.evaluate("document.activeElement.className") == "reply", "the keyboard goes on from there"
     page.locator(".bet a").first.click()
     page.wait_for_url("**/notebooks/05_applications-part-3.html**")
     shot(page, "site-bet")
@@ -228,8 +232,11 @@ def test_a_page_is_light(open_page, site, name, most):
     assert icons.count() > 4 and all(icon.locator("path").get_attribute("d") for icon in icons.all())
 
 
-@pytest.mark.parametrize("word", ["perplexity", "困惑度", "hallucination"])
-def test_search_finds_terms_and_solutions_come_last(open_page, shot, site, word):
+@pytest.mark.parametrize(
+    ("word", "place"),
+    [("perplexity", ""), ("hallucination", ""), ("retrieval", "05_applications-part-4"), ("检索", "glossary")],
+)
+def test_search_finds_terms_and_solutions_come_last(open_page, shot, site, word, place):
     page = open_page()
     page.goto((site / "index.html").as_uri())
     page.keyboard.press("Control+k")
@@ -240,7 +247,7 @@ def test_search_finds_terms_and_solutions_come_last(open_page, shot, site, word)
     shot(page, "site-search")
     found = [unquote(a.get_attribute("href")) for a in page.locator("#search-results li > a").all()]
     solutions = ["solutions/" in address for address in found]
-    assert found and solutions == sorted(solutions), found
+    assert found and solutions == sorted(solutions) and place in found[0], found
     assert page.refused == []
 
 
