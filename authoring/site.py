@@ -190,6 +190,9 @@ def _stage_chapter(path, notebook, pages, destination):
             for cell in page.cells
             if "check_answers(my_answers, chapter=" not in cell.source
         ]
+        for cell in cells:
+            if "\nresume(" in cell.source:  # a set-up cell: work for the lab, not for a reader
+                cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-input"]
         part = nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata)
         if page.name.endswith("-end"):
             part.cells.insert(0, nbformat.v4.new_markdown_cell(f"# Chapter {int(path.stem[:2])}: what stays"))

@@ -185,6 +185,14 @@ def test_every_reference_of_the_chapters_is_collected():
     assert len(collected) > 100
 
 
+def test_setup_cells_are_folded_and_parts_are_named_with_their_chapter(staged):
+    for path in sorted((staged / "notebooks").glob("0*-part-*.ipynb")):
+        cells = nbformat.read(path, as_version=4).cells
+        assert re.match(rf"# {int(path.name[:2])}, part \d", cells[0].source)
+        setups = [cell for cell in cells if "\nresume(" in cell.source]
+        assert all("hide-input" in cell.metadata.tags for cell in setups)
+
+
 def test_a_link_to_a_file_that_is_missing_stops_the_site(tmp_path, monkeypatch):
     monkeypatch.setattr(website, "NOTEBOOKS", tmp_path)
     with pytest.raises(NotebookError, match=r"README.md: links to models/nope.csv, and there is no such file"):
