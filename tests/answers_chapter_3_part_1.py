@@ -69,6 +69,7 @@ WRONG = {
         backpropagation(gives="loss, gradients, dz"),
         backpropagation(gives="loss, gradients"),
         backpropagation(logits="log_p = np.log(np.exp(z) / np.exp(z).sum(axis=1, keepdims=True))\n"),
+        backpropagation(logits="z = z - z.max()\nlog_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))\n"),
         backpropagation(logits="z = z - z[:, :1]\nlog_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))\n"),
     ],
     "adam_step": [
@@ -81,6 +82,11 @@ WRONG = {
         adam(new="w - learning_rate * m_hat / (v_hat + epsilon)"),
         adam(new="w - learning_rate * m_hat"),
         adam(new="w - learning_rate * m_hat / (v_hat + epsilon)**0.5"),
+        adam(new="w - learning_rate * m_hat / v_hat**0.5"),
+        adam(
+            m="0.9 * m + 0.1 * dw", v="0.999 * v + 0.001 * dw**2", m_hat="m / (1 - 0.9**t)", v_hat="v / (1 - 0.999**t)"
+        ),
+        adam(new="w - learning_rate * m_hat / (v_hat**0.5 + 1e-7)"),
         adam(gives="w, m_hat, v_hat"),
         adam(gives="w"),
         "return 0.9, 0.4, 0.016",

@@ -40,6 +40,10 @@ WRONG = {
         merging(step="1"),
         merging(here="pieces[place : place + 2] == best and best[0] + best[1] not in new"),
         merging(here="b''.join(pieces[place : place + 2]) == b''.join(best)"),
+        merging().replace(
+            "joined[tuple(new)]",
+            "text = b' '.join(pieces).replace(b' '.join(best), b''.join(best))\n joined[tuple(text.split(b' '))]",
+        ),
         merging(gives="joined"),
         merging(gives="best"),
         merging(gives="joined, best"),
@@ -65,6 +69,11 @@ WRONG = {
         reading(weights="powers"),
         reading(top="0"),
         reading(top="scores[..., :1]"),
+        reading(scores="np.clip(queries @ keys.swapaxes(-1, -2) / queries.shape[-1] ** 0.5, -500, 500)"),
+        "scores = queries @ keys.swapaxes(-1, -2) / queries.shape[-1] ** 0.5\n"
+        "top = scores.max(axis=-1, keepdims=True)\n"
+        "powers = np.where(mask, np.exp(scores - top), 0)\n"
+        "return powers / powers.sum(axis=-1, keepdims=True) @ values",
         reading(top="scores.max()"),
         reading(top="scores.mean(axis=-1, keepdims=True)"),
         reading(hide="scores - scores.max(axis=-1, keepdims=True)", top="0", weights="powers * mask").replace(

@@ -44,6 +44,7 @@ WRONG = {
         scheduled(down="0.1 + 0.9 * (1 + np.cos(s)) / 2"),
         scheduled(down="0.1 + 0.9 * (1 + np.cos(180 * s)) / 2"),
         scheduled(down="1 - 0.9 * s"),
+        scheduled(gives="0.1 + highest * (down - 0.1)"),
         scheduled(gives="down"),
         "return highest * min(1, step / warm_up) * (0.1 + 0.9 * (1 + np.cos(np.pi * step / steps)) / 2)",
     ],

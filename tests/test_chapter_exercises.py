@@ -3,11 +3,12 @@
 That right answers run a whole chapter is tested in tests/whole."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 from exercises_and_answers import EXERCISES, OTHER_FORMS, WRONG, solution, written
 
-from course_utils import use
+from course_utils import exercises, use
 from course_utils.exercises import first_failure
 from course_utils.notebooks import NOTEBOOKS, read_notebook
 
@@ -44,34 +45,28 @@ def test_an_exercise_has_its_hints_and_its_stub(stem, name):
 SLOW = """
 
 
-import time
-
 fast = {name}
 
 
 def {name}(*given):
-    time.sleep({seconds})
+    wait()
     return fast(*given)"""
-
-
-# seconds a call: less where a check makes many calls, more where the check itself computes long
-SLEEPS = {"backward": 0.002, "defend": 0.002, "run_steps": 0.5, "fit_line": 0.3, "text_loss": 0.3}
 
 
 @pytest.mark.parametrize(("stem", "name"), EXERCISES)
 def test_a_right_answer_serves_and_a_right_but_slow_one_does_not_hold_up_the_lesson(stem, name, capsys, monkeypatch):
-    monkeypatch.setattr(use, "SECONDS", 0.1)  # a tenth of the lesson's patience, so that the suite need not wait
+    clock = SimpleNamespace(seconds=0.0)  # only a slow answer's waiting counts, so that the suite need not wait
+    monkeypatch.setattr(exercises, "time", SimpleNamespace(perf_counter=lambda: clock.seconds))
+
+    def wait():
+        clock.seconds += 2 * use.SECONDS
+
     cells = read_notebook(NOTEBOOKS / f"{stem}.ipynb").cells
     calls = [call for cell in cells for call in re.findall(rf'\buse\("{name}"[^)]*\)', cell.source)]
     assert calls
-    for extra, who in (
-        ("", "yours\n"),
-        (
-            SLOW.format(name=name, seconds=SLEEPS.get(name, 0.05)),
-            "the course's (yours is right, and over 5 times slower",
-        ),
-    ):
-        namespace = {**use._given(stem), "use": use.use}
+    slower = "the course's (yours is right, and over 5 times slower"
+    for extra, who in (("", "yours\n"), (SLOW.format(name=name), slower)):
+        namespace = {**use._given(stem), "use": use.use, "wait": wait}
         exec(solution(stem, name) + extra, namespace)
         exec(use._exercises(stem)[name], namespace)
         for call in calls:
