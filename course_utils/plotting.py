@@ -68,28 +68,18 @@ class Plot(NamedTuple):
         """Show nothing: the figure has been shown already."""
 
 
-def plot_learning_curves(
-    curves, title, x_label="epoch", y_label="loss", *, best_of=None, best_label="best", log_y=False
-):
-    """Draw one line per curve against the epoch, and mark the lowest point of one of them.
+def plot_learning_curves(curves, title, x_label="epoch", y_label="loss", *, log_y=False):
+    """Draw one line per curve against the epoch.
 
-    `curves` are values by name, whose epochs count from 1, or pairs (x, values). `best_of` names the curve whose lowest
-    point is marked, with `best_label` beside it; a name that is no curve's raises ValueError.
+    `curves` are values by name, whose epochs count from 1, or pairs (x, values).
     """
     lines = {
         name: curve if isinstance(curve, tuple) and np.ndim(curve[0]) == 1 else (range(1, len(curve) + 1), curve)
         for name, curve in curves.items()
     }
-    if best_of is not None and best_of not in list(lines):
-        raise ValueError(f"best_of: found {best_of!r}, expected one of {', '.join(map(repr, lines))}.")
     with _line_figure(lines, title, x_label, y_label, log_y=log_y) as (figure, axes):
         if all(np.array_equal(x, np.round(x)) for x, _ in lines.values()):
             axes.xaxis.get_major_locator().set_params(integer=True)
-        if best_of is not None:
-            x, values = lines[best_of]
-            best = np.argmin(values)
-            axes.plot(x[best], values[best], "*", markersize=18, color=INK, label=f"{best_label}: {x[best]:g}")
-            axes.axvline(x[best], color=INK, linewidth=1, linestyle=":")
     return Plot(figure, axes)
 
 
@@ -168,9 +158,7 @@ def plot_images(images, captions, title, *, columns=5, correct=None):
     return Plot(figure, tuple(figure.axes))
 
 
-def plot_confusion_matrix(
-    true_labels, predicted_labels, class_names, title, *, x_label="predicted class", y_label="true class"
-):
+def plot_confusion_matrix(true_labels, predicted_labels, class_names, title):
     """Draw how often each true class was given each predicted class; the colour shows the errors only.
 
     Labels are integers (n,), places in `class_names`.
@@ -197,7 +185,7 @@ def plot_confusion_matrix(
         axes.grid(False)
         axes.grid(which="minor")
         axes.tick_params(which="both", length=0)
-        axes.set(xlabel=x_label, ylabel=y_label)
+        axes.set(xlabel="predicted class", ylabel="true class")
     return Plot(figure, axes)
 
 
@@ -239,16 +227,7 @@ def plot_reliability(probabilities, labels, title, bins=10):
     return Plot(figure, (top, bottom))
 
 
-def plot_attention(
-    weights,
-    source_tokens,
-    target_tokens,
-    title,
-    *,
-    x_label="source token",
-    y_label="target token",
-    colour_label="attention weight",
-):
+def plot_attention(weights, source_tokens, target_tokens, title, *, x_label="source token", y_label="target token"):
     """Draw how much each target token (a row) attends to each source token (a column).
 
     Weights are (targets, sources), in [0, 1].
@@ -266,7 +245,7 @@ def plot_attention(
         axes.set_yticks(range(len(target)), target, fontsize=font)
         axes.grid(False)
         axes.set(xlabel=x_label, ylabel=y_label)
-        figure.colorbar(picture, ax=axes, label=colour_label)
+        figure.colorbar(picture, ax=axes, label="attention weight")
     return Plot(figure, axes)
 
 
@@ -293,14 +272,9 @@ def _show(figure, alt):
 
 @contextmanager
 def new_figure(title, drawn, size=_SIZE):
-    """Give a new figure in the course's style; then add and print its title, and show it.
+    """Give a new figure in the course's style; then add and print its title, its finding, and show it.
 
-    Parameters
-    ----------
-    title, drawn : str
-        Its finding; then what else is in the picture, in words, for its alternative text.
-    size : pair of float
-        Inches, at 100 dots an inch.
+    `drawn` says in words what else is in the picture, for its alternative text; `size` is in inches of 100 dots.
     """
     from matplotlib import pyplot
 
