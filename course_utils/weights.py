@@ -5,7 +5,6 @@ The files without which weights are of no use (Whisper's vocabulary, say) stand 
 
 import hashlib
 import importlib.util
-import io
 import json
 import os
 import threading
@@ -24,7 +23,6 @@ __all__ = [
     "WeightFile",
     "WeightsError",
     "ask_within",
-    "check_hash",
     "fetch",
     "locate",
     "read_json",
@@ -33,7 +31,6 @@ __all__ = [
     "verified_path",
 ]
 
-ALGORITHMS = {32: "md5", 64: "sha256"}  # by a checksum's hexadecimal digits
 MODELS_FOLDER = Path(__file__).resolve().parent.parent / "models"
 
 
@@ -76,20 +73,15 @@ WEIGHTS = {name: WeightFile(name, **row) for name, row in tomllib.loads(TABLE.re
 WHISPER = tuple(name for name in WEIGHTS if name.startswith("whisper_tiny_en"))  # all that Whisper needs
 
 
-def locate(name, path=None):
+def locate(name):
     """Find a weight file, named as in `WEIGHTS`, without importing its package and without opening it.
 
-    `path` is a copy of the file, or a folder that holds one, to use instead of the installed file. A ValueError says
-    that there is no such name, a `WeightsError` that the package or the file is missing.
+    A ValueError says that there is no such name, a `WeightsError` that the package or the file is missing.
     """
     if name not in WEIGHTS:
         raise ValueError(f"name: found {name!r}, expected one of {', '.join(WEIGHTS)}.")
     weights = WEIGHTS[name]
-    if path is not None:
-        file = Path(path)
-        file = file / Path(weights.path).name if file.is_dir() else file
-        advice = "Check the path, or leave it out to use the installed file."
-    elif weights.package is None:
+    if weights.package is None:
         file = MODELS_FOLDER / weights.path
         advice = f"Get it back with: {weights.install}"
     else:
@@ -103,41 +95,34 @@ def locate(name, path=None):
     return file
 
 
-def verified_path(name, path=None):
+def verified_path(name):
     """Find a weight file and check its SHA-256; call this before the file is opened.
 
-    Parameters and errors are those of `locate`; a checksum that does not hold raises `WeightsError` as well.
+    Errors are those of `locate`; a checksum that does not hold raises `WeightsError` as well.
     """
-    file = locate(name, path)
+    file = locate(name)
     with open(file, "rb") as opened:
-        check_hash(name, file, opened, WEIGHTS[name].sha256, _advice(name, path))
+        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    _compare(name, file, file.stat().st_size, found)
     return file
 
 
-def verified_bytes(name, path=None):
+def verified_bytes(name):
     """Read a weight file whose SHA-256 holds: what was checked is what is returned; errors as in `verified_path`."""
-    file = locate(name, path)
+    file = locate(name)
     content = file.read_bytes()
-    check_hash(name, file, io.BytesIO(content), WEIGHTS[name].sha256, _advice(name, path))
+    _compare(name, file, len(content), hashlib.sha256(content).hexdigest())
     return content
 
 
-def _advice(name, path):
-    if path is not None:
-        return "Use an unchanged copy, or leave the path out to use the installed file."
-    if WEIGHTS[name].package is None:
-        return f"Delete the file, then get it back with: {WEIGHTS[name].repair}"
-    return f"The file is damaged or was changed. Run: {WEIGHTS[name].repair}"
-
-
-def check_hash(name, file, opened, expected, advice):
-    """Raise `WeightsError`, which ends with the advice, unless the opened file has that MD5 or SHA-256."""
-    algorithm = ALGORITHMS[len(expected)]
-    found = hashlib.file_digest(opened, algorithm).hexdigest()
-    if found != expected:
+def _compare(name, file, size, found):
+    weights = WEIGHTS[name]
+    if found != weights.sha256:
+        in_models = weights.package is None
+        advice = "Delete the file, then get it back with" if in_models else "The file is damaged or was changed. Run"
         raise WeightsError(
-            f"{name}: wrong checksum of {file} ({opened.seek(0, os.SEEK_END):,} bytes): expected "
-            f"{algorithm.upper().replace('SHA', 'SHA-')} {expected}, found {found}. {advice}"
+            f"{name}: wrong checksum of {file} ({size:,} bytes): expected SHA-256 {weights.sha256}, found {found}. "
+            f"{advice}: {weights.repair}"
         )
 
 
@@ -157,10 +142,10 @@ CONNECT_SECONDS, READ_SECONDS = 10, 30
 def fetch(name, url, subfolder, file_hash, size, offline_alternative, error_class):
     """Return a URL's file from Keras's cache (KERAS_HOME, or ~/.keras), fetching it where it is missing or damaged.
 
-    The cache has it in `subfolder`, under the name that ends the URL; `file_hash` is its MD5 or SHA-256, in
-    hexadecimal. An `error_class`, with the `name`, the `size` and the `offline_alternative` (a sentence) in its text,
-    is raised where the host does not answer within `CONNECT_SECONDS`, falls silent for `READ_SECONDS`, or the checksum
-    is wrong. The file gets its name when it is whole and its checksum holds, so that no half file can have it.
+    The cache has it in `subfolder`, under the name that ends the URL; `file_hash` is its SHA-256, or "md5:…". An
+    `error_class`, with the `name`, the `size` and the `offline_alternative` (a sentence) in its text, is raised where
+    the host does not answer within `CONNECT_SECONDS`, falls silent for `READ_SECONDS`, or the checksum is wrong. The
+    file gets its name when it is whole and its checksum holds, so that no half file can have it.
     """
     import pooch
 
@@ -169,7 +154,7 @@ def fetch(name, url, subfolder, file_hash, size, offline_alternative, error_clas
     pooch.get_logger().setLevel("WARNING")  # what it logs would stand in red
     download = pooch.HTTPDownloader(not is_silent(), chunk_size=2**16, timeout=(CONNECT_SECONDS, READ_SECONDS))
     try:
-        return Path(pooch.retrieve(url, f"{ALGORITHMS[len(file_hash)]}:{file_hash}", file, folder, downloader=download))
+        return Path(pooch.retrieve(url, file_hash, file, folder, downloader=download))
     except Exception as error:
         raise error_class(
             f"{name}: its file ({size}) could not be fetched from {url} into {folder}: "

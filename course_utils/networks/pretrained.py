@@ -74,17 +74,15 @@ def load_translator(folder=None):
 
 @waiting("Loading the diffusion model")
 @say_memory("load the diffusion model", CLOSE)
-def load_digit_diffusion(path=None):
+def load_digit_diffusion():
     """Load the diffusion model of digits, trained on the course's 4,000 training digits, in either profile.
 
-    It is what `course_utils.networks.diffusion.build_digit_unet` builds, 433,089 parameters. `path` is a copy of its
-    weight file, or a folder that holds one, to use instead; a ValueError says that it is no path, a WeightsError that
+    It is what `course_utils.networks.diffusion.build_digit_unet` builds, 433,089 parameters. A WeightsError says that
     weights are missing or damaged.
     """
     from safetensors.numpy import load
 
-    content = verified_bytes("digit_diffusion", None if path is None else check_path("path", path))
-    model, weights = build_digit_unet(), load(content)
+    weights, model = load(verified_bytes("digit_diffusion")), build_digit_unet()
     model.set_weights([weights[name] for name in sorted(weights)])  # the names begin with their place
     return model
 
@@ -128,19 +126,17 @@ def load_language_model(path=None, adapter=None):
 
 @waiting("Loading the sentence encoder")
 @say_memory("load the sentence encoder", CLOSE)
-def load_sentence_encoder(path=None):
+def load_sentence_encoder():
     """Load all-MiniLM-L6-v2, which turns English sentences and short passages into vectors, as `SentenceEncoder`.
 
-    It has 22,713,216 parameters, in float32; while one is in use, it is the same again. `path` is a folder with a copy
-    of its two files, to use instead of the installed package. A ValueError says that it is no path, a WeightsError that
-    a file is missing or damaged.
+    It has 22,713,216 parameters, in float32; while one is in use, it is the same again. A WeightsError says that a file
+    is missing or damaged.
     """
-    path = None if path is None else check_path("path", path)
-    contents = [verified_bytes(name, path) for name in ("minilm", "minilm_tokenizer")]
-    encoder, weights = _IN_USE.get(("minilm", path)), WEIGHTS["minilm"]
+    contents = [verified_bytes(name) for name in ("minilm", "minilm_tokenizer")]
+    encoder, weights = _IN_USE.get("minilm"), WEIGHTS["minilm"]
     if encoder is None:
         encoder = build_encoder(*contents, "all-MiniLM-L6-v2", weights.source, weights.licence)
-        _IN_USE["minilm", path] = encoder
+        _IN_USE["minilm"] = encoder
     return encoder
 
 
@@ -171,7 +167,7 @@ def _scale_efficientnet(images):
 
 
 def _load_vgg16():
-    file = fetch("VGG16", VGG16_URL, "models", VGG16_MD5, "about 553 MB", OFFLINE, WeightsError)
+    file = fetch("VGG16", VGG16_URL, "models", f"md5:{VGG16_MD5}", "about 553 MB", OFFLINE, WeightsError)
     applications = load_keras().applications
     model = applications.VGG16(weights=None)
     model.load_weights(file)

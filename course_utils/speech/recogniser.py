@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.checks import check_path
 from course_utils.runtime import THREADS, waiting
 from course_utils.speech.samples import SAMPLE_RATE, check_samples, import_package
 from course_utils.weights import WEIGHTS, WHISPER, verified_bytes
@@ -43,15 +42,13 @@ class Transcript:
 
 
 @waiting("Loading the speech recogniser")
-def load_recogniser(path=None, threads=THREADS):
+def load_recogniser(threads=THREADS):
     """Load Whisper tiny.en for the processor, in 8-bit integers, after its files' checksums were verified.
 
-    `path` is a folder with a copy of the files, instead of the installed package; `threads` is how many one
-    transcription takes. A missing file or a wrong checksum raises `WeightsError`, which names the file and both
-    checksums; a missing package faster-whisper `SpeechError`.
+    `threads` is how many one transcription takes. A missing file or a wrong checksum raises `WeightsError`, which names
+    the file and both checksums; a missing package faster-whisper `SpeechError`.
     """
-    path = None if path is None else check_path("path", path)
-    contents = {Path(WEIGHTS[name].path).name: verified_bytes(name, path) for name in WHISPER}
+    contents = {Path(WEIGHTS[name].path).name: verified_bytes(name) for name in WHISPER}
     faster_whisper = import_package("faster_whisper")
     importlib.import_module("ctranslate2").set_random_seed(0)  # for the model that is loaded next
     model = faster_whisper.WhisperModel(

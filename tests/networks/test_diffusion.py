@@ -5,6 +5,7 @@ import importlib
 import numpy as np
 import pytest
 
+from course_utils import weights
 from course_utils.data import load_digits
 from course_utils.networks.diffusion import ANY_DIGIT, build_digit_unet, draw_digits
 from course_utils.networks.pretrained import load_digit_diffusion
@@ -77,10 +78,12 @@ def test_a_drawing_is_repeated_by_its_seed_and_is_no_other_digit(network):
     assert first.min() >= 0 and first.max() <= 1
 
 
-def test_a_damaged_file_is_refused(tmp_path):
-    (tmp_path / "model.safetensors").write_bytes(b"weights")
+def test_a_damaged_file_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "digit_diffusion").mkdir()
+    (tmp_path / "digit_diffusion" / "model.safetensors").write_bytes(b"weights")
+    monkeypatch.setattr(weights, "MODELS_FOLDER", tmp_path)
     with pytest.raises(WeightsError, match="digit_diffusion: wrong checksum"):
-        load_digit_diffusion(tmp_path)
+        load_digit_diffusion()
 
 
 @pytest.fixture

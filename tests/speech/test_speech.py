@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from course_utils import weights
 from course_utils.data import load_spoken_sentences
 from course_utils.speech import recogniser as recognising
 from course_utils.speech import synthesiser, words
@@ -44,9 +45,10 @@ def tiny_files(monkeypatch, tmp_path):
     """Pin small files of the test's own in place of Whisper's."""
     for name in WHISPER:
         content, file = name.encode(), Path(WEIGHTS[name].path).name
-        sha256 = hashlib.sha256(content).hexdigest()
-        monkeypatch.setitem(WEIGHTS, name, dataclasses.replace(WEIGHTS[name], sha256=sha256))
+        changes = {"package": None, "path": file, "sha256": hashlib.sha256(content).hexdigest()}
+        monkeypatch.setitem(WEIGHTS, name, dataclasses.replace(WEIGHTS[name], **changes))
         (tmp_path / file).write_bytes(content)
+    monkeypatch.setattr(weights, "MODELS_FOLDER", tmp_path)
     return tmp_path
 
 
@@ -284,7 +286,7 @@ def test_files_without_sound_are_refused(tmp_path):
 def test_all_files_are_read_when_their_checksums_hold(tiny_files, monkeypatch):
     library = types.SimpleNamespace(WhisperModel=lambda name, files, **settings: files)
     monkeypatch.setattr(recognising, "import_package", lambda name: library)
-    contents = load_recogniser(tiny_files).model
+    contents = load_recogniser().model
     assert set(contents) == {"config.json", "model.bin", "tokenizer.json", "vocabulary.txt"}
     assert contents["model.bin"] == b"whisper_tiny_en"
 
@@ -297,10 +299,10 @@ def test_a_wrong_checksum_is_refused_before_anything_is_loaded(tiny_files, name,
     monkeypatch.setattr(recognising, "import_package", must_not_load)
     (tiny_files / name).write_bytes(b"changed")
     with pytest.raises(WeightsError, match=f"wrong checksum of .*{name} .*expected SHA-256 .*found"):
-        load_recogniser(tiny_files)
+        load_recogniser()
     (tiny_files / name).unlink()
     with pytest.raises(WeightsError, match=f"there is no file .*{name}"):
-        load_recogniser(tiny_files)
+        load_recogniser()
 
 
 # Writing down
@@ -417,9 +419,3 @@ def test_normalising_keeps_what_differs():
     assert normalise_text("seventeen") == "17" and normalise_text("!?") == ""
     with pytest.raises(ValueError, match="text: found NoneType"):
         normalise_text(None)
-
-
-@pytest.mark.parametrize("path", ["", 5])
-def test_whisper_is_not_read_from_what_is_no_path(path):
-    with pytest.raises(ValueError, match="^path: found .*, expected a path"):
-        load_recogniser(path)
