@@ -117,10 +117,10 @@ def _place(passage, similarity):
     return f"{passage.file}, line {passage.line} (similarity {similarity:.2f})"
 
 
-def ask_in_terminal(folder, defend=None, retrieve=None):
+def ask_in_terminal(folder):
     """Read questions from the keyboard, or one a line from a file, until they end; print passages and answers.
 
-    Arguments and errors are those of `Texts` and `read_passages`.
+    Errors are those of `read_passages`.
     """
     width, keyboard = min(max(shutil.get_terminal_size().columns, 20), 100), sys.stdin.isatty()
 
@@ -130,7 +130,7 @@ def ask_in_terminal(folder, defend=None, retrieve=None):
 
     say(LOADING)
     sys.stdout.flush()
-    texts = Texts(folder, defend, retrieve)
+    texts = Texts(folder)
     say("\n".join(_describe(texts)))
     with contextlib.suppress(ImportError):  # there is none on Windows, whose console edits by itself
         import readline  # noqa: F401  (lets the arrow keys edit a question)

@@ -15,7 +15,6 @@ from course_utils.notebooks import (
     ROOT,
     NotebookError,
     code_cells,
-    list_notebooks,
     naming_file,
     notebook_bytes,
     read_notebook,
@@ -132,23 +131,19 @@ def _copy_one(destination, name, content, record):
     return f"{key}: kept as you changed it; the course's new version is in {beside.name}"
 
 
-def open_lab(notebook=START, arguments=(), destination="work"):
-    """Make the learner's copies, and open JupyterLab on one of them in the place of this process.
+def open_lab(arguments=(), destination="work"):
+    """Make the learner's copies, and open JupyterLab on the start page in the place of this process.
 
     Whatever ends this process, or signals it, so reaches JupyterLab; on Windows, where no process can take another's
     place, its exit status is returned. JupyterLab keeps its token and listens on 127.0.0.1 only; `arguments` are handed
-    to it. The copies lie in the project's folder `destination`. A NotebookError says that there is no such notebook, or
-    why JupyterLab could not start.
+    to it. The copies lie in the project's folder `destination`. A NotebookError says why JupyterLab could not start.
     """
-    if notebook != START and not (NOTEBOOKS / notebook).is_file():
-        names = ", ".join([START, *(path.name for path in list_notebooks())])
-        raise NotebookError(f"notebook: found {notebook!r}, expected one of {names}.")
     _check_jupyterlab(arguments)
     install_kernel_config()
     print(f"Your copies are in {(ROOT / destination).resolve()}:")
     for line in copy_for_learners(destination):
         print(line)
-    command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", *arguments, f"{destination}/{notebook}"]
+    command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", *arguments, f"{destination}/{START}"]
     environment = {"JUPYTER_PREFER_ENV_PATH": "1", "TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
     settings = [os.environ.get("JUPYTER_CONFIG_PATH"), str(KERNEL_CONFIG.parent)]  # no question about online news
     environment["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, settings))

@@ -444,8 +444,8 @@ def test_lab_opens_the_lab_and_leaves_control_c_to_it(monkeypatch):
 
 def test_lab_that_cannot_be_opened(monkeypatch, capsys):
     def open_lab(arguments):
-        raise NotebookError("notebook: found 'x', expected one of y.")
+        raise NotebookError("port: found 'x', expected a number.")
 
     monkeypatch.setattr(command, "open_lab", open_lab)
     assert main(["lab"]) == 1
-    assert capsys.readouterr().err == "error: notebook: found 'x', expected one of y.\n"
+    assert capsys.readouterr().err == "error: port: found 'x', expected a number.\n"
