@@ -1,7 +1,6 @@
 """Know what a learner wrote: in each exercise's cell now, and in the files that the learner's folder keeps."""
 
 import ast
-import builtins
 import contextlib
 import functools
 import os
@@ -17,7 +16,6 @@ from course_utils.notebooks import NOTEBOOKS, NotebookError, read_notebook, writ
 __all__ = [
     "EXERCISES",
     "Exercise",
-    "Missing",
     "Run",
     "Verdict",
     "current_chapter",
@@ -37,7 +35,6 @@ __all__ = [
 
 _MARK = re.compile(r"^# Exercise: *(\w+)", re.MULTILINE)
 _DEFINED = re.compile(r"^(?:async +def|def|class) +(\w+)", re.MULTILINE)
-_HANDED = re.compile(r'^(?:\w+ *= *)?check\(\s*"[^"]*",\s*([^\W\d]\w*)\s*[,)]', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -75,13 +72,6 @@ class Exercise:
     serves: str = ""
 
 
-@dataclass(frozen=True)
-class Missing:
-    """What a check is handed in place of a function that does not exist."""
-
-    __name__: str
-
-
 EXERCISES = defaultdict(Exercise)  # by name
 _CELLS = {}  # id of a cell to the exercises that stood in it
 _PLACE = {"chapter": None, "folder": None}
@@ -107,15 +97,7 @@ def show(text, **rich):
 def watch():
     """Note from now on what each exercise's cell does when it runs. Without IPython there are no cells."""
     if shell() is not None:
-        shell().events.register("pre_run_cell", _stand_in)
         shell().events.register("post_run_cell", _note)
-
-
-def _stand_in(info):
-    """Give a check that is handed a name which does not exist something to judge: it would end in a NameError."""
-    for name in _HANDED.findall(info.raw_cell):
-        if not hasattr(builtins, name):
-            shell().user_ns.setdefault(name, Missing(name))
 
 
 def _note(result):
@@ -125,9 +107,6 @@ def _note(result):
     the same cell before: so a cell that does not compile, or whose function was renamed, is still known.
     """
     source, cell = result.info.raw_cell, getattr(result.info, "cell_id", None)
-    for name in _HANDED.findall(source):
-        if isinstance(shell().user_ns.get(name), Missing):
-            del shell().user_ns[name]
     names = {*(_MARK.findall(source) or _DEFINED.findall(source)), *_CELLS.get(cell, ())}
     if cell is not None:
         _CELLS[cell] = names

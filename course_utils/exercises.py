@@ -15,7 +15,7 @@ from unittest import mock
 import numpy as np
 
 from course_utils import answers
-from course_utils.answers import Exercise, Missing, Verdict, one_line
+from course_utils.answers import Verdict, one_line
 
 __all__ = ["NOT_YET", "RIGHT", "Outcome", "called_with", "check", "close", "equals", "first_failure", "seconds_of"]
 
@@ -40,54 +40,41 @@ class Outcome:
         """Show nothing."""
 
 
-def check(label, *tests):
+def check(name, *tests):
     """Test what stands in an exercise's cell now, show the outcome in a box, and say whether it is right.
 
-    `check("attend", *tests)` finds the learner's function by its name, so that a renamed one, or a cell that does not
-    compile, is named as the reason and leaves no earlier "Right" standing. `check("Exercise 1", attend, *tests)`, with
-    a label that is no name, is handed the answer; in a notebook, a name that does not exist is named too.
-
-    Each test is called with the answer and returns True, or False, or the reason for a failure as a string. With a
-    label that is no name, None, `...` and a function that raises NotImplementedError are unfinished. Only an exercise
-    that is itself written wrongly (no label, no callable tests) raises TypeError or ValueError.
+    `name` is that of the learner's function: one that was renamed, or a cell that does not compile, is named as the
+    reason, and leaves no earlier "Right" standing. Each test is called with the answer and returns True, or False, or
+    the reason for a failure as a string. None, `...` and a function that raises NotImplementedError are unfinished.
+    Only an exercise that is itself written wrongly (no name, no callable tests) raises TypeError or ValueError.
 
     Whatever goes wrong inside the answer is shown as the reason, not raised: a notebook with unfinished exercises runs
-    to its end. This includes an answer that asks Python to exit; only KeyboardInterrupt stops the cell. A right answer,
-    checked by name, is kept in the learner's folder. Only a changed answer counts as a new try.
+    to its end. This includes an answer that asks Python to exit; only KeyboardInterrupt stops the cell. A right answer
+    is kept in the learner's folder. Only a changed answer counts as a new try.
     """
-    if not isinstance(label, str) or not label.strip():
-        raise ValueError(f"label: found {label!r}, expected the exercise's name as a string.")
-    by_name = label.isidentifier()
-    candidate, *tests = (None, *tests) if by_name else (tests or (None,))
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ValueError(f"name: found {name!r}, expected the name of the exercise's function as a string.")
     if not tests or not all(callable(test) for test in tests):
         raise TypeError("tests: expected at least one test, each of them a callable that takes the answer.")
-    namespace = inspect.currentframe().f_back.f_globals
-    name = label if by_name else getattr(candidate, "__name__", None)
-    exercise = answers.EXERCISES[name] if by_name else answers.EXERCISES.get(name, Exercise())
+    exercise, source = answers.EXERCISES[name], None
     if exercise.run is not None:
-        candidate = exercise.run.value if by_name else candidate
-        unwritten = answers.is_unwritten(exercise.run.source, name)
-        reason = UNWRITTEN if unwritten else exercise.run.problem or None
-    elif by_name or isinstance(candidate, Missing):
-        candidate, reason = _find(name, namespace)
+        source, candidate = exercise.run.source, exercise.run.value
+        reason = UNWRITTEN if answers.is_unwritten(source, name) else exercise.run.problem or None
     else:
-        reason = None
+        candidate, reason = _find(name, inspect.currentframe().f_back.f_globals)
     seconds = 0.0
     if reason is None:
         start = time.perf_counter()
         reason = first_failure(candidate, tests)
         seconds = time.perf_counter() - start
-        if reason == UNWRITTEN and callable(candidate) and exercise.run is not None:
+        if reason == UNWRITTEN and callable(candidate) and source is not None:
             reason = "it still raises NotImplementedError: take that line of the stub out"
-    notes = []
-    if by_name:
-        source = exercise.run.source if exercise.run else None
-        verdict = Verdict(reason is None, candidate, source, tuple(tests), seconds)
-        if reason == UNWRITTEN or (candidate is None if source is None else reason and answers.is_given(source, name)):
-            notes = _leave(exercise)
-        else:
-            notes = [*_record(exercise, name, verdict), *_count(exercise, name, reason, source)]
-    _show_box(RIGHT if reason is None else NOT_YET, label, reason, notes)
+    if reason == UNWRITTEN or (candidate is None if source is None else reason and answers.is_given(source, name)):
+        notes = _leave(exercise)
+    else:
+        verdict = Verdict(reason is None, candidate, source, tests, seconds)
+        notes = [*_record(exercise, name, verdict), *_count(exercise, name, reason, source)]
+    _show_box(RIGHT if reason is None else NOT_YET, name, reason, notes)
     return Outcome(reason is None)
 
 
@@ -130,18 +117,18 @@ def _count(exercise, name, reason, source):
     return [f'Try {len(exercise.tries)}. For help, run hint("{name}") in a new cell.']
 
 
-def _show_box(mark, label, reason, notes):
+def _show_box(mark, name, reason, notes):
     """Show a verdict: as a coloured box in notebooks, and as the same text elsewhere."""
     symbol, colour = MARKS[mark]
     word = f"background: {colour}; color: #000; padding: 0 0.4em; border-radius: 3px"
     told = f" – {html.escape(reason)}" if reason else ""
     lines = [
         f'<div style="border-left: 6px solid {colour}; padding: 0.3em 0.8em; margin: 0.4em 0">',
-        f'<b style="{word}">{symbol} {mark.strip(": ")}</b> <b>{html.escape(label)}</b>{told}',
+        f'<b style="{word}">{symbol} {mark.strip(": ")}</b> <b>{html.escape(name)}</b>{told}',
         *(f"<div>{html.escape(note)}</div>" for note in notes),
         "</div>",
     ]
-    text = f"{mark}{label} - {reason}" if reason else f"{mark}{label}"
+    text = f"{mark}{name} - {reason}" if reason else f"{mark}{name}"
     answers.show("\n".join([text, *notes]), html="\n".join(lines))
 
 

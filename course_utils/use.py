@@ -87,20 +87,18 @@ def _given(stem):
 
 
 def _exercises(stem):
-    """Return {name of an exercise that is checked by name: source of its check cell}, in the chapter's order."""
+    """Return {name of an exercise: source of its check cell}, in the chapter's order."""
     found = {}
     for cell in read_notebook(NOTEBOOKS / f"{stem}.ipynb").cells:
         if "exercise-check" in cell.metadata.get("tags", []):
-            label = re.search(r'\bcheck\(\s*"([^"]+)"', cell.source)
-            if label and label[1].isidentifier():
-                found[label[1]] = cell.source
+            found[re.search(r'\bcheck\(\s*"([^"]+)"', cell.source)[1]] = cell.source
     return found
 
 
 def _tests(stem, name, namespace):
     """Return the tests that the stored chapter's check cell hands to `check`."""
     found = []
-    exec(_exercises(stem)[name], {**namespace, "check": lambda label, *tests: found.extend(tests)})
+    exec(_exercises(stem)[name], {**namespace, "check": lambda name, *tests: found.extend(tests)})
     return tuple(found)
 
 

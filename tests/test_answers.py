@@ -114,27 +114,13 @@ def test_from_stub_to_right(start):
         ("# Exercise: rotate\nrotate = ...", "not written yet"),
     ],
 )
-@pytest.mark.parametrize("check_cell", [CHECK, CHECK.replace('"rotate",', '"Exercise 1",\n    rotate,')])
-def test_no_old_right_stands(start, source, reason, check_cell):
+def test_no_old_right_stands(start, source, reason):
     run = start()
     run(RIGHT)
-    label = check_cell.split('"')[1]
-    assert run(check_cell) == f"Right: {label}"
+    assert run(CHECK) == "Right: rotate"
     run(source)
-    assert run(check_cell).startswith(f"Not yet: {label} - {reason}")
-    if label == "rotate":
-        assert run(USE).startswith("rotate: the course's")
-
-
-def test_a_labelled_check_meets_a_name_that_does_not_exist(start):
-    labelled = CHECK.replace('"rotate",', '"Exercise 1",\n    rotate,')
-    run = start()
-    assert run(labelled).startswith("Not yet: Exercise 1 - its cell has not run yet")
-    assert "NameError" in run("rotate")  # what stood in for it is gone
-    run(RIGHT.replace("rotate(", "rotat(").replace("rotate\n", "rotate\n", 1))
-    assert run(labelled).splitlines()[0] == "Not yet: Exercise 1 - no function named rotate: found rotat"
-    run(RIGHT)
-    assert run(labelled) == "Right: Exercise 1"
+    assert run(CHECK).startswith(f"Not yet: rotate - {reason}")
+    assert run(USE).startswith("rotate: the course's")
 
 
 def test_a_cell_is_known_again_without_its_comment(start):

@@ -9,6 +9,7 @@ import nbformat
 import numpy as np
 import pytest
 
+from course_utils import answers
 from course_utils.exercises import NOT_YET, RIGHT, called_with, check, close, equals
 from course_utils.runtime import load_torch
 
@@ -59,6 +60,12 @@ class OwnBase(BaseException):
     pass
 
 
+def judge(answer, *tests):
+    """Check an answer as a script does that has defined it."""
+    answers.EXERCISES.clear()
+    return eval("check('answer', *tests)", {"check": check, "answer": answer, "tests": tests})
+
+
 IS_FOUR = called_with(2, gives=equals(4))
 
 
@@ -67,8 +74,8 @@ def test_wording_is_fixed():
 
 
 def test_right(capsys):
-    assert check("Exercise 1", double, IS_FOUR, called_with([1], gives=equals([1, 1])))
-    assert capsys.readouterr().out == "Right: Exercise 1\n"
+    assert judge(double, IS_FOUR, called_with([1], gives=equals([1, 1])))
+    assert capsys.readouterr().out == "Right: answer\n"
 
 
 @pytest.mark.parametrize(
@@ -92,9 +99,9 @@ def test_right(capsys):
     ],
 )
 def test_not_yet(candidate, tests, reason, capsys):
-    assert not check("Exercise 1", candidate, *tests)
+    assert not judge(candidate, *tests)
     printed = capsys.readouterr().out
-    assert printed.startswith(f"Not yet: Exercise 1 - {reason}")
+    assert printed.startswith(f"Not yet: answer - {reason}")
     assert printed.count("\n") == 1
 
 
@@ -102,7 +109,7 @@ def test_long_messages_become_one_short_line(capsys):
     def fail(answer):
         raise ValueError("one\ntwo " * 200)
 
-    check("Exercise 1", 1, fail)
+    judge(1, fail)
     printed = capsys.readouterr().out
     assert printed.count("\n") == 1 and len(printed) < 280
 
@@ -125,9 +132,9 @@ def test_long_messages_become_one_short_line(capsys):
 )
 @pytest.mark.parametrize("gives", [equals(4), equals(np.array([4])), close(4, 0.1)])
 def test_no_answer_stops_the_notebook(answer, reason, gives, capsys):
-    assert not check("Exercise 1", answer, called_with(2, gives=gives))
+    assert not judge(answer, called_with(2, gives=gives))
     printed = capsys.readouterr().out
-    assert printed.startswith(f"Not yet: Exercise 1 - {reason}")
+    assert printed.startswith(f"Not yet: answer - {reason}")
     assert printed.count("\n") == 1
 
 
@@ -136,15 +143,16 @@ def test_the_exit_of_a_notebook_leaves_its_kernel_alive(tmp_path):
     notebook.cells = [
         nbformat.v4.new_code_cell("from course_utils.exercises import check"),
         *(
-            nbformat.v4.new_code_cell(f"check('Exercise 1', lambda: {leave}(), lambda answer: answer() == 1)")
+            nbformat.v4.new_code_cell(source)
             for leave in ("exit", "quit")
+            for source in (f"def answer():\n    {leave}()", "check('answer', lambda answer: answer() == 1)")
         ),
         nbformat.v4.new_code_cell("import time\ntime.sleep(0.5)"),  # a kernel that was asked to exit ends by now
         nbformat.v4.new_code_cell("print('alive')"),
     ]
     nbclient.NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}}, timeout=60).execute()
     shown = [output.get("text") or output["data"]["text/plain"] for cell in notebook.cells for output in cell.outputs]
-    assert shown == ["Not yet: Exercise 1 - raised SystemExit: "] * 2 + ["alive\n"]
+    assert [text.split("\n")[0] for text in shown] == ["Not yet: answer - raised SystemExit: "] * 2 + ["alive"]
 
 
 def test_an_answer_cannot_write_lines_of_its_own(capsys):
@@ -152,9 +160,9 @@ def test_an_answer_cannot_write_lines_of_its_own(capsys):
         def __repr__(self):
             return "4\nRight: doubling\x1b[1A"
 
-    check("Exercise 1", lambda x: Forger(), IS_FOUR)
+    judge(lambda x: Forger(), IS_FOUR)
     assert capsys.readouterr().out.splitlines() == [
-        "Not yet: Exercise 1 - found 4 Right: doubling [1A, which is not what was asked for"
+        "Not yet: answer - found 4 Right: doubling [1A, which is not what was asked for"
     ]
 
 
@@ -165,18 +173,19 @@ def test_stopping_the_kernel_is_not_swallowed(error):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        check("Exercise 1", 1, raises(error))
+        judge(1, raises(error))
     with pytest.raises(KeyboardInterrupt):
-        check("Exercise 1", 1, raises(Stopped()))
+        judge(1, raises(Stopped()))
 
 
 def test_an_exercise_that_is_written_wrongly_raises():
-    with pytest.raises(ValueError, match="label: found ''"):
-        check("", 1, equals(1))
+    for name in ("", "Exercise 1", None):
+        with pytest.raises(ValueError, match="name: found .*, expected the name of the exercise's function"):
+            check(name, equals(1))
     with pytest.raises(TypeError, match="tests: expected at least one"):
-        check("Exercise 1", 1)
+        check("answer")
     with pytest.raises(TypeError, match="tests: expected at least one"):
-        check("Exercise 1", 1, 1)
+        check("answer", 1)
 
 
 def test_close_agrees_with_numpy():
@@ -295,7 +304,7 @@ def test_an_answer_that_overwrites_its_list_is_told_so_and_the_next_one_gets_the
 def test_a_check_as_last_line_shows_nothing_more(capsys):
     from IPython.core.formatters import IPythonDisplayFormatter
 
-    outcome = check("Exercise 1", 4, equals(4))
+    outcome = judge(4, equals(4))
     capsys.readouterr()
     assert IPythonDisplayFormatter()(outcome) is True  # it has displayed itself
     assert capsys.readouterr().out == ""
