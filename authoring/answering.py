@@ -11,9 +11,16 @@ import json
 import re
 
 from course_utils.evidence import KINDS
-from course_utils.predictions import read_asked, read_outcomes
 
-__all__ = ["bet_html", "ledger_html", "predictions_html", "questions_html", "thumbnail"]
+__all__ = [
+    "bet_html",
+    "ledger_html",
+    "predictions_html",
+    "questions_html",
+    "read_asked",
+    "read_outcomes",
+    "thumbnail",
+]
 
 MARKS = {"Speaks for it": "✔", "Speaks against it": "✘", "Undecided": "?"}
 
@@ -108,6 +115,22 @@ def bet_html(entry):
         f'{html.escape(settled.verdict)}</span></p><ul>{rows}</ul><p><a href="{link}">Where it was settled</a> · '
         '<a href="ledger.html">the other claims</a></p></details></div>'
     )
+
+
+def read_asked(source, printed):
+    """Return what a stored cell asks, from its code and what it printed: [(name, question, choices), ...].
+
+    `choices` is a list of str; an empty one asks for a range.
+    """
+    names, lines = re.findall(r'\bpredict\(\s*"([^"]+)"', source), printed.splitlines()
+    quoted = r"""(['"])(.+?)\1(?= or ['"]| in place of the dots)"""  # of a choice with an apostrophe, too
+    choices = [[choice for _, choice in re.findall(quoted, ask)] for ask in lines[1::2]]
+    return list(zip(names, lines[::2], choices, strict=False))  # a cell may print more
+
+
+def read_outcomes(printed):
+    """Return the results that a stored cell printed: [(name of the prediction, result as text), ...]."""
+    return re.findall(r"^≈ (.+?): (.+)\. No guess to compare with\.$", printed, re.MULTILINE)
 
 
 def predictions_html(cell):

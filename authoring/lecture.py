@@ -16,11 +16,11 @@ from textwrap import wrap
 
 from nbformat import NotebookNode
 
+from authoring.answering import read_asked, read_outcomes
 from authoring.site import pictures
 from authoring.slides import TEXT_BOX, Slide, markdown_html, pages, shorten, split_blocks, without_minutes
 from course_utils.evidence import read_box
 from course_utils.notebooks import read_notebook
-from course_utils.predictions import read_asked, read_outcomes
 
 __all__ = ["lecture"]
 

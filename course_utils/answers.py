@@ -3,7 +3,6 @@
 import ast
 import contextlib
 import functools
-import os
 import re
 import symtable
 import sys
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from course_utils.notebooks import NOTEBOOKS, NotebookError, read_notebook, write_file
+from course_utils.runtime import is_silent
 
 __all__ = [
     "EXERCISES",
@@ -196,9 +196,8 @@ def open_folder(chapter):
     The folder is `answers/CHAPTER` beside the learner's copies; None, and nothing is read or kept, where the notebook
     is no such copy, or is stored or tested (`COURSE_PROGRESS=off`).
     """
-    tested = os.environ.get("COURSE_PROGRESS", "").strip().lower() == "off"
     copied = Path(".copied.json").is_file()  # written by course_utils.notebooks.copy_for_learners
-    folder = Path("answers", chapter).absolute() if copied and not tested else None
+    folder = Path("answers", chapter).absolute() if copied and not is_silent() else None
     _PLACE.update(chapter=chapter, folder=folder)
     return folder
 

@@ -3,12 +3,11 @@
 import contextlib
 import json
 import numbers
-import re
 
 from course_utils import answers
 from course_utils.checks import is_number
 
-__all__ = ["outcome", "predict", "read_asked", "read_outcomes", "summary"]
+__all__ = ["outcome", "predict", "summary"]
 
 _ASKED = {}  # this chapter's predictions by name: question, unit, guess, and the result once that was shown
 _FILE = "predictions.json"
@@ -20,22 +19,9 @@ def predict(name, question, *, low=..., high=..., unit=None, choices=None, choic
     Nothing stops here: an empty or impossible guess is named, and the notebook runs on. A guess is kept in the
     learner's folder; once its result was shown, a changed one no longer counts.
 
-    Parameters
-    ----------
-    name : str
-        What `outcome` calls it later.
-    question : str
-        The question.
-    low, high : number
-        The learner's range: they are 80 % sure that the number lies in it. `...` is no guess.
-    unit : str, optional
-        Of what the number counts.
-    choices : sequence of str, optional
-        The answers to choose from, in place of a range.
-    choice : str
-        The learner's choice; `...` is no guess.
-    confidence : number
-        How sure they are of it, in percent: from 100 / number of choices, pure luck, to 100.
+    `name` is what `outcome` calls it later. The learner is 80 % sure that the number lies between `low` and `high`;
+    `unit` is of what it counts. With `choices` (a list of str) there is a `choice` in place of a range, and a
+    `confidence` in percent, from 100 / number of choices (pure luck) to 100. `...` is no guess.
     """
     asked = _ASKED[name] = {**_load().get(name, {}), "question": question, "unit": unit}
     if choices is None:
@@ -138,25 +124,6 @@ def summary():
         print(f"Choices: on average you were {sure:.0f} % sure, and {right} of {len(picked)} were right.")
     if not settled:
         print("You made no guess that met its result yet.")
-
-
-# In a stored notebook, where nobody guesses
-
-
-def read_asked(source, printed):
-    """Return what a stored cell asks, from its code and what it printed: [(name, question, choices), ...].
-
-    `choices` is a list of str; an empty one asks for a range.
-    """
-    names, lines = re.findall(r'\bpredict\(\s*"([^"]+)"', source), printed.splitlines()
-    quoted = r"""(['"])(.+?)\1(?= or ['"]| in place of the dots)"""  # of a choice with an apostrophe, too
-    choices = [[choice for _, choice in re.findall(quoted, ask)] for ask in lines[1::2]]
-    return list(zip(names, lines[::2], choices, strict=False))  # a cell may print more
-
-
-def read_outcomes(printed):
-    """Return the results that a stored cell printed: [(name of the prediction, result as text), ...]."""
-    return re.findall(r"^≈ (.+?): (.+)\. No guess to compare with\.$", printed, re.MULTILINE)
 
 
 # In the learner's folder

@@ -48,17 +48,10 @@ if "OPENBLAS_NUM_THREADS" not in os.environ:
 def load_keras(threads=THREADS):
     """Import Keras on its TensorFlow backend, quietly, and return the module.
 
-    Parameters
-    ----------
-    threads : int
-        How many threads TensorFlow splits one operation over; only the first import of TensorFlow can set it. One is
-        faster than two where the operations are small, as in a network for digits.
-
-    Raises
-    ------
-    RuntimeError
-        When Keras is loaded on another backend, the environment variable `KERAS_BACKEND` asks for one, TensorFlow was
-        imported by itself where triton has to come first, or Keras refuses its settings file.
+    `threads` is how many TensorFlow splits one operation over; only its first import can set it. One is faster than two
+    where the operations are small, as in a network for digits. A RuntimeError says that Keras is loaded on another
+    backend, that the environment variable `KERAS_BACKEND` asks for one, that TensorFlow was imported by itself where
+    triton has to come first, or that Keras refuses its settings file.
     """
     watch_cells()
     loaded = sys.modules.get("keras")
@@ -170,17 +163,9 @@ PROFILES = ("offline", "full")
 
 
 def current_profile():
-    """Return the profile named by the environment variable `COURSE_PROFILE`.
+    """Return the profile that the environment variable `COURSE_PROFILE` names: "offline" (where it is unset) or "full".
 
-    Returns
-    -------
-    str
-        "offline" (when the variable is unset or empty) or "full".
-
-    Raises
-    ------
-    ValueError
-        When the variable holds anything else.
+    A ValueError says that the variable holds anything else.
     """
     name = os.environ.get("COURSE_PROFILE", "").strip().lower() or "offline"
     if name not in PROFILES:

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from authoring.answering import read_asked, read_outcomes
 from course_utils import answers, predictions
-from course_utils.predictions import outcome, predict, read_asked, read_outcomes, summary
+from course_utils.predictions import outcome, predict, summary
 
 COUNT = "Of 100 digits, how many?"
 
