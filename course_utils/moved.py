@@ -5,9 +5,9 @@ import sys
 
 __all__ = ["MOVED", "Signpost"]
 
-NETWORKS = "efficientnet image_classifier pretrained small_models t5_folder translator workers".split()
+NETWORKS = "efficientnet image_classifier pretrained small_models translator workers".split()
 MOVED = {name: f"networks.{name}" for name in NETWORKS} | {
-    **dict.fromkeys(("decoding", "t5"), "networks.t5_folder"),
+    **dict.fromkeys(("decoding", "t5", "t5_folder"), "networks.translator"),
     **dict.fromkeys(("landmarks", "sweeps"), "tables"),
     **dict.fromkeys(("profile", "progress"), "runtime"),
     "fetch": "weights",

@@ -16,7 +16,6 @@ from pretraining_text import exact_match, split_numbers, torch, train
 
 from course_utils.networks.pretrained import load_translator
 from course_utils.tables import append_rows, read_sweep, start_sweep
-from course_utils.weights import verified_path
 
 RANK, PAIRS, STEPS, EVERY, RATES, CHOOSER = 8, 3000, 300, 100, (3e-3, 1e-2), 100
 COLUMNS = "rank rate seed split step loss exact_match".split()
@@ -56,7 +55,7 @@ def add_low_rank(model, rank, seed=0):
 
 def adapt(rate, seed, split):
     """Train one correction; return one row for every 100 steps."""
-    translator = load_translator(verified_path("mini_t5").parent)
+    translator = load_translator()
     model, tokenizer = add_low_rank(translator.model, RANK, seed), translator.tokenizer
     pool, validation, test = split_numbers()
     random, rows = np.random.default_rng(seed), []

@@ -21,7 +21,6 @@ from num2words import num2words
 from course_utils.networks.pretrained import load_translator
 from course_utils.runtime import load_torch
 from course_utils.tables import append_rows, read_sweep, start_sweep
-from course_utils.weights import verified_path
 
 torch = load_torch(threads=1)
 
@@ -126,7 +125,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
     start_sweep(SWEEP, COMMENTS, COLUMNS)
-    translator = load_translator(verified_path("mini_t5").parent)
+    translator = load_translator()
     best = {}
     for way in ("pretrained", "from scratch"):
         for rate in RATES:

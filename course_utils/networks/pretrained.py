@@ -27,7 +27,6 @@ VGG16_URL += "vgg16_weights_tf_dim_ordering_tf_kernels.h5"
 VGG16_MD5 = "64373286793e3c8b2b4e3219cbf3544b"  # the checksum that keras.applications.vgg16 pins for this file
 OFFLINE = "To work offline with EfficientNet-Lite0, unset COURSE_PROFILE. To use the full profile, put the file there."
 T5_BASE = "google-t5/t5-base"
-TARGETS = {"offline": ("French", "German"), "full": ("French", "German", "Romanian")}
 
 
 @waiting("Loading the image classifier")
@@ -48,28 +47,20 @@ def load_image_classifier():
 
 @waiting("Loading the translator")
 @say_memory("load the translator", CLOSE)
-def load_translator(folder=None):
+def load_translator():
     """Load the translator of the current profile, in float32, as `Translator`.
 
     Offline it is mini-T5, 5,740,800 parameters, to French and German. With COURSE_PROFILE=full it is google-t5/t5-base,
     222,903,552 parameters, to French, German and Romanian (Raffel et al., 2020, arXiv:1910.10683), fetched once (about
-    892 MB) into the cache of the Hugging Face hub. A `folder` holds a local T5 in Hugging Face format to use instead,
-    with the same target languages: neither its checksum nor what it was trained for is known to the course.
-
-    A ValueError says that `folder` is no path, a FileNotFoundError that it or one of its files is missing, a
-    WeightsError that weights are missing, damaged, or could not be fetched. Nothing is put in their place silently.
+    892 MB) into the cache of the Hugging Face hub. A WeightsError says that weights are missing, damaged, or could not
+    be fetched. Nothing is put in their place silently.
     """
-    profile = current_profile()
-    if folder is not None:
-        name = check_path("folder", folder).resolve().name
-        source = f"T5 of the folder {name}: origin and checksum not known"
-        return Translator.from_folder(folder, TARGETS[profile], name, source, "not known")
-    if profile == "full":
+    if current_profile() == "full":
         source = f"T5-base, trained by Google (https://huggingface.co/{T5_BASE})"
-        return Translator.from_hub(T5_BASE, TARGETS[profile], "T5-base", source, "Apache-2.0")
-    weights, file = WEIGHTS["mini_t5"], verified_path("mini_t5")
+        return Translator.from_hub(T5_BASE, ("French", "German", "Romanian"), "T5-base", source, "Apache-2.0")
+    weights, folder = WEIGHTS["mini_t5"], verified_path("mini_t5").parent
     own = "mini-T5", weights.source, weights.licence
-    return Translator.from_folder(file.parent, TARGETS[profile], *own, cautious=True)
+    return Translator.from_folder(folder, ("French", "German"), *own, cautious=True)
 
 
 @waiting("Loading the diffusion model")

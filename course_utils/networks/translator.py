@@ -9,7 +9,6 @@ from pathlib import Path
 
 from course_utils.checks import check_count, check_texts
 from course_utils.memory import CLOSE, say_memory
-from course_utils.networks.t5_folder import read_t5_folder
 from course_utils.runtime import load_torch, load_transformers, progress
 from course_utils.weights import CONNECT_SECONDS, WeightsError, ask_within
 
@@ -21,7 +20,6 @@ BEAMS = 16  # most beams
 SENTENCES, WORDS = 2, 31  # of one entry in nearly all of mini-T5's training text: `describe_unlike` says where from
 END = r"[.?!][\"'”’)]*"  # of a sentence
 FILES = ("config.json", "model.safetensors", "tokenizer.json")  # what a T5 in Hugging Face format needs at least
-COMPLETE = "Give a folder that also holds the tokenizer, as its `save_pretrained` writes it."
 OFFLINE = "To work offline with mini-T5, unset COURSE_PROFILE."
 
 
@@ -47,19 +45,20 @@ class Translator:
         """Load model and tokenizer from a local folder, in float32, never from the network.
 
         The folder holds a T5 in Hugging Face format: config.json, model.safetensors and tokenizer.json. The other
-        parameters are those of the class, and errors those of `course_utils.networks.t5_folder.read_t5_folder`.
+        parameters are those of the class. A `WeightsError` says that the files cannot be loaded.
         """
-        config, tensors = read_t5_folder(folder)
         transformers, torch = load_transformers(), load_torch()
-        sizes = vars(config) | {"eos_token_id": config.eos_token_id or None}
-        sizes.pop("tied_head")
-        config = transformers.T5Config(**sizes)
-        tokenizer = _load_tokenizer(Path(folder), config)
-        state = {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
-        model = transformers.T5ForConditionalGeneration.from_pretrained(
-            None, config=config, state_dict=state, dtype=torch.float32
-        )
-        model.generation_config = transformers.GenerationConfig.from_model_config(config)
+        local = {"local_files_only": True, "trust_remote_code": False}
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **local)
+            model = transformers.T5ForConditionalGeneration.from_pretrained(
+                folder, dtype=torch.float32, use_safetensors=True, **local
+            )
+        except Exception as error:
+            raise WeightsError(
+                f"{name}: the files in {folder} cannot be loaded: {type(error).__name__}: {error}. Get new copies."
+            ) from error
+        model.generation_config = transformers.GenerationConfig.from_model_config(model.config)
         return cls(model, tokenizer, targets, name, source, licence, cautious)
 
     @classmethod
@@ -204,28 +203,6 @@ def _text_encoder(tokenizer):
         pieces = [(" ".join(piece) if piece in special else piece, score) for piece, score in model["vocab"]]
         encoder.model = models.Unigram(pieces, model["unk_id"], model["byte_fallback"])
     return encoder, alphabet
-
-
-def _load_tokenizer(folder, config):
-    """Load the tokenizer, and try it: what it writes must be tokens of the model."""
-    file = folder / "tokenizer.json"
-    if not file.is_file():
-        raise FileNotFoundError(f"folder: found no file {file.name} in {str(folder)!r}. {COMPLETE}")
-    try:
-        tokenizer = load_transformers().AutoTokenizer.from_pretrained(
-            folder, config=config, local_files_only=True, trust_remote_code=False
-        )
-        row = tokenizer(["translate English to French: Hello."])["input_ids"][0]
-        tokenizer.batch_decode(tokenizer.pad({"input_ids": [row, row[:1]]})["input_ids"], skip_special_tokens=True)
-        largest = max(*row, *tokenizer.get_vocab().values())
-        if largest >= config.vocab_size:
-            raise ValueError(f"it knows the token {largest}, and config.json says vocab_size {config.vocab_size}")
-    except Exception as error:
-        raise WeightsError(
-            f"folder: {file} or tokenizer_config.json does not describe a tokenizer of this model: "
-            f"{type(error).__name__}: {error}. {COMPLETE}"
-        ) from error
-    return tokenizer
 
 
 def _check_sentences(sentences):

@@ -117,7 +117,7 @@ def test_a_sentence_alone_and_in_a_batch(mini, english):
 
 def test_the_limit_of_the_output_is_a_matter_of_the_sentence_alone(tiny_folder):
     """The tiny model never ends a sentence, so that every output is as long as it may be."""
-    tiny = load_translator(tiny_folder)
+    tiny = load_folder(tiny_folder)
     sentences = ["Go.", "We went out into the garden. " * 6, "Where is the station, please?"]
     alone = [tiny.translate([sentence])[0] for sentence in sentences]
     assert tiny.translate(sentences) == alone
@@ -305,7 +305,7 @@ def test_no_warning_for_who_knows_nor_for_another_model(mini, tiny_folder):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         mini.translate(["你好", "THE DOG"], max_new_tokens=2, warn=False)
-        load_translator(tiny_folder).translate(["你好", "THE DOG"], max_new_tokens=2)
+        load_folder(tiny_folder).translate(["你好", "THE DOG"], max_new_tokens=2)
 
 
 def test_the_stored_bounds_are_those_of_the_translator(mini):
@@ -348,7 +348,7 @@ def test_it_stays_readable_where_the_vocabulary_has_its_letters(copy_of_tiny, mo
     written = json.loads(file.read_text(encoding="utf-8"))
     written["model"]["vocab"][-3:] = [["<", -9.0], [">", -9.0], ["_", -9.0]]
     file.write_text(json.dumps(written), encoding="utf-8")
-    tiny = load_translator(copy_of_tiny)
+    tiny = load_folder(copy_of_tiny)
     row = encoded(tiny, f"I am {typed} here.", monkeypatch)
     assert tiny.tokenizer.decode(row) == f"I am {typed} here."
 
@@ -359,83 +359,45 @@ def test_text_is_cut_as_the_library_cuts_it(mini, english, monkeypatch):
         assert row[-len(encoded(mini, sentence, monkeypatch)) - 1 : -1] == encoded(mini, sentence, monkeypatch)
 
 
-# Local folders
+# From the files to the model
 
 
-@pytest.mark.parametrize("profile", ["offline", "full"])
-def test_a_local_folder(tiny_folder, monkeypatch, profile):
-    monkeypatch.setenv("COURSE_PROFILE", profile)
-    found = load_translator(str(tiny_folder))
-    assert tiny_folder.name in repr(found) and found.licence == "not known" and "not known" in found.source
-    assert found.targets == ("French", "German", "Romanian")[: 2 if profile == "offline" else 3]
-    assert len(found.translate(["Hello."], target=found.targets[-1], max_new_tokens=3)) == 1
+def load_folder(folder):
+    return Translator.from_folder(folder, ("French", "German"), "tiny", "random numbers", "none")
 
 
-def test_a_missing_folder(tmp_path):
-    file = tmp_path / "file"
-    file.write_text("a file where a folder is expected")
-    for folder in (tmp_path / "none", tmp_path, file):
-        with pytest.raises(FileNotFoundError, match="folder: found no f(ile config.json in|older) .*save_pretrained"):
-            load_translator(folder)
+def logits(model):
+    """Return a model's logits for two rows of source tokens, one of them masked in part, and their target."""
+    torch, rng = load_torch(), np.random.default_rng(0)
+    source, target = torch.tensor(rng.integers(2, 5000, (2, 7))), torch.tensor(rng.integers(0, 5000, (2, 5)))
+    mask = torch.tensor([[1] * 7, [1] * 4 + [0] * 3])
+    with torch.inference_mode():
+        return model(input_ids=source, attention_mask=mask, decoder_input_ids=target).logits.numpy()
 
 
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
-def test_a_missing_file(copy_of_tiny, name):
-    (copy_of_tiny / name).unlink()
-    with pytest.raises(FileNotFoundError, match=f"folder: found no file {name} in"):
-        load_translator(copy_of_tiny)
+def test_mini_t5_is_the_model_that_transformers_loads(mini):
+    folder = locate("mini_t5").parent
+    theirs = load_transformers().T5ForConditionalGeneration.from_pretrained(folder, dtype=load_torch().float32).eval()
+    expected = logits(theirs)
+    assert np.std(expected) > 0.1
+    np.testing.assert_allclose(logits(mini.model), expected, rtol=0, atol=1e-5)
 
 
 def test_a_pickle_is_never_opened(copy_of_tiny, monkeypatch):
     torch = load_torch()
     torch.save({}, copy_of_tiny / "pytorch_model.bin")
     monkeypatch.setattr(torch, "load", lambda *arguments, **options: pytest.fail("opened a pickle"))
-    assert load_translator(copy_of_tiny)
+    assert load_folder(copy_of_tiny)
     (copy_of_tiny / "model.safetensors").unlink()
-    with pytest.raises(FileNotFoundError, match="model.safetensors"):
-        load_translator(copy_of_tiny)
+    with pytest.raises(WeightsError, match="cannot be loaded: .*model.safetensors"):
+        load_folder(copy_of_tiny)
 
 
-BROKEN = {"empty": lambda whole: b"", "cut": lambda whole: whole[:-50], "other": lambda whole: b"\xff\x00" * 500}
-
-
-@pytest.mark.parametrize("damage", BROKEN)
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json", "generation_config.json"])
-def test_a_damaged_file_is_named(copy_of_tiny, name, damage):
-    file = copy_of_tiny / name
-    file.write_bytes(BROKEN[damage](file.read_bytes()))
-    with pytest.raises(
-        WeightsError, match=rf"folder: .*{name} (is damaged: |or .* does not describe a tokenizer of this model: )"
-    ):
-        load_translator(copy_of_tiny)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"model_type": "bert"}, "config.json describes the model type 'bert', expected 't5'"),
-        (
-            {"d_model": 24},
-            r"model.safetensors: .*found shape \(\d+, 16\), .*config.json says .*d_model 24",
-        ),
-        ({"num_layers": 2, "num_decoder_layers": 2}, "found no such tensor, .*config.json says .*num_layers 2"),
-        ({"d_model": "wide"}, "config.json does not describe a T5: d_model: found 'wide'"),
-    ],
-)
-def test_a_config_that_does_not_fit(copy_of_tiny, changes, message):
-    file = copy_of_tiny / "config.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
-    with pytest.raises(WeightsError, match=message):
-        load_translator(copy_of_tiny)
-
-
-def test_other_json_in_place_of_config_and_tokenizer(copy_of_tiny):
-    (copy_of_tiny / "tokenizer.json").write_text("{}")
-    with pytest.raises(WeightsError, match="tokenizer.json or tokenizer_config.json does not describe a tokenizer"):
-        load_translator(copy_of_tiny)
-    (copy_of_tiny / "config.json").write_text("[]")
-    with pytest.raises(WeightsError, match="config.json holds a list, expected an object"):
-        load_translator(copy_of_tiny)
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_a_damaged_file_ends_in_an_error_that_names_the_folder(copy_of_tiny, name):
+    (copy_of_tiny / name).write_bytes(b"\xff\x00" * 500)
+    with pytest.raises(WeightsError, match=f"tiny: the files in .*{copy_of_tiny.name} cannot be loaded: "):
+        load_folder(copy_of_tiny)
 
 
 def test_mini_t5_is_checked_before_it_is_opened(monkeypatch, tmp_path):
