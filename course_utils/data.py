@@ -18,7 +18,6 @@ __all__ = [
     "DataError",
     "Digits",
     "Photo",
-    "Phrase",
     "Phrases",
     "SpokenSentence",
     "load_digits",
@@ -75,25 +74,12 @@ class Photo:
 
 
 @dataclass(frozen=True)
-class Phrase:
-    """One sentence in three languages."""
-
-    english: str
-    french: str
-    german: str
-
-
-@dataclass(frozen=True)
 class Phrases:
-    """200 English sentences, each with one French and one German reference, in the same order.
-
-    `document` is the source document's own sentence; it stands apart because it is not scored.
-    """
+    """200 English sentences, each with one French and one German reference, in the same order."""
 
     english: tuple[str, ...]
     french: tuple[str, ...]
     german: tuple[str, ...]
-    document: Phrase
     source: str
     licence: str
 
@@ -196,9 +182,9 @@ def load_phrases():
 
     They were written for the course; none is among the sentence pairs that the course's translator was trained on.
     """
-    document, *scored = [Phrase(**row) for row in read_table("phrases.csv")]
-    columns = (tuple(getattr(phrase, language) for phrase in scored) for language in ("english", "french", "german"))
-    return Phrases(*columns, document, "written for the course", "CC BY 4.0")
+    rows = read_table("phrases.csv")[1:]  # the first is the source document's own sentence, which is not scored
+    columns = (tuple(row[language] for row in rows) for language in ("english", "french", "german"))
+    return Phrases(*columns, "written for the course", "CC BY 4.0")
 
 
 @dataclass(frozen=True)
