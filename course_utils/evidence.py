@@ -4,7 +4,6 @@ import contextlib
 import html
 import io
 import math
-import numbers
 import re
 import sys
 import sysconfig
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.answers import show
+from course_utils.checks import is_number
 from course_utils.data import read_table
 from course_utils.fitting import mean_interval, share_interval
 
@@ -292,7 +292,7 @@ def _require_text(name, text):
 
 
 def _require_number(name, value):
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+    if not is_number(value) or not math.isfinite(value):
         raise TypeError(f"{name}: found {value!r}, expected a finite number. Measure how much, or count how many.")
 
 

@@ -7,7 +7,6 @@ import hashlib
 import importlib.util
 import json
 import os
-import threading
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,6 @@ __all__ = [
     "WHISPER",
     "WeightFile",
     "WeightsError",
-    "ask_within",
     "fetch",
     "locate",
     "read_json",
@@ -160,24 +158,6 @@ def fetch(name, url, subfolder, file_hash, size, offline_alternative, error_clas
             f"{name}: its file ({size}) could not be fetched from {url} into {folder}: "
             f"{type(error).__name__}: {error}. {offline_alternative}"
         ) from error
-
-
-def ask_within(seconds, ask):
-    """Call `ask`; raise its exception, or `TimeoutError` after `seconds`, however long a name look-up would take."""
-    outcome = [TimeoutError(f"no answer within {seconds} s")]
-
-    def run():
-        try:
-            ask()
-            outcome[0] = None
-        except Exception as error:
-            outcome[0] = error
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if outcome[0] is not None:
-        raise outcome[0]
 
 
 def read_json(file, argument, advice):

@@ -10,7 +10,7 @@ from pathlib import Path
 from course_utils.checks import check_count, check_texts
 from course_utils.memory import CLOSE, say_memory
 from course_utils.runtime import load_torch, load_transformers, progress
-from course_utils.weights import CONNECT_SECONDS, WeightsError, ask_within
+from course_utils.weights import CONNECT_SECONDS, WeightsError
 
 __all__ = ["BEAMS", "LONGEST", "Translator", "describe_unlike"]
 
@@ -80,7 +80,7 @@ class Translator:
                 )
             url = hub.hf_hub_url(identifier, FILES[0])
             try:
-                ask_within(CONNECT_SECONDS, lambda: hub.get_hf_file_metadata(url, timeout=CONNECT_SECONDS))
+                hub.get_hf_file_metadata(url, timeout=CONNECT_SECONDS)  # or it would be tried again and again
                 hub.snapshot_download(identifier, allow_patterns=["*.json", "model.safetensors"])
             except Exception as error:
                 raise WeightsError(
@@ -199,9 +199,9 @@ def _text_encoder(tokenizer):
     encoder.encode_special_tokens = True
     special = {token.content for token in encoder.get_added_tokens_decoder().values()}
     alphabet = set("".join(set(encoder.get_vocab(with_added_tokens=False)) - special)) - {"▁"} | {" "}
-    if model["type"] == "Unigram":  # holds special tokens as pieces, too: with spaces inside, no text matches them
-        pieces = [(" ".join(piece) if piece in special else piece, score) for piece, score in model["vocab"]]
-        encoder.model = models.Unigram(pieces, model["unk_id"], model["byte_fallback"])
+    # the model holds special tokens as pieces, too: with spaces inside, no text matches them
+    pieces = [(" ".join(piece) if piece in special else piece, score) for piece, score in model["vocab"]]
+    encoder.model = models.Unigram(pieces, model["unk_id"], model["byte_fallback"])
     return encoder, alphabet
 
 
