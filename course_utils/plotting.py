@@ -250,7 +250,7 @@ def plot_attention(weights, source_tokens, target_tokens, title, *, x_label="sou
 
 
 def _show(figure, alt):
-    """Show a figure in the notebook with `alt` as its alternative text, and close it.
+    """Show a figure in the notebook with `alt` as its alternative text.
 
     A notebook stores it with 256 colours: photographs then take a fifth of the bytes.
     """
@@ -262,12 +262,10 @@ def _show(figure, alt):
         drawn, stored = io.BytesIO(), io.BytesIO()
         figure.savefig(drawn, bbox_inches="tight")
         Picture.open(drawn).quantize(256).save(stored, "png")
-        display(
-            Image(stored.getvalue(), alt=" ".join(alt.split()))
-        )  # a label may have two lines, a page's text has one
+        one_line = " ".join(alt.split())  # a label may have two lines, a page's text has one
+        display(Image(stored.getvalue(), alt=one_line))
     elif pyplot.get_backend().lower() != "agg":
         pyplot.show()
-    pyplot.close(figure)
 
 
 @contextmanager
