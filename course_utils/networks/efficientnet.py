@@ -7,7 +7,7 @@ swish, no squeeze-and-excitation. It is a stem, 16 inverted-bottleneck blocks an
 from course_utils.runtime import load_keras, load_torch
 from course_utils.weights import verified_path
 
-__all__ = ["build_efficientnet_lite0", "load_efficientnet_lite0", "port_weights", "read_state_dict"]
+__all__ = ["build_efficientnet_lite0", "load_efficientnet_lite0", "port_weights"]
 
 # kernel size, stride of the first block, expansion of the channels, output channels, number of blocks
 STAGES = (
@@ -69,26 +69,21 @@ def build_efficientnet_lite0():
     return keras.Model(inputs, layers.Softmax(name="probabilities")(x), name="efficientnet_lite0")
 
 
-def read_state_dict():
-    """Check the weight file's SHA-256, then read it, as NumPy arrays with PyTorch's names, shapes and axis order.
-
-    A missing file or a checksum that does not hold raises `WeightsError`.
-    """
-    state = load_torch().load(verified_path("efficientnet_lite0"), map_location="cpu", weights_only=True)
-    return {name: tensor.numpy() for name, tensor in state.items()}
-
-
 def port_weights(model, state):
-    """Copy a state dict into the model of `build_efficientnet_lite0`; the norms' counters of batches are left out."""
+    """Copy a state dict, of arrays by PyTorch's names, into the model; the norms' counters of batches are left out."""
     for layer in model.layers:
         if layer.weights:
             layer.set_weights([state[name].transpose(axes) for name, axes in _torch_tensors(layer.name)])
 
 
 def load_efficientnet_lite0():
-    """Build EfficientNet-Lite0 with its ImageNet weights; errors are those of `read_state_dict`."""
-    state, model = read_state_dict(), build_efficientnet_lite0()
-    port_weights(model, state)
+    """Check the weight file's SHA-256, then build EfficientNet-Lite0 with its ImageNet weights.
+
+    A missing file or a checksum that does not hold raises `WeightsError`.
+    """
+    state = load_torch().load(verified_path("efficientnet_lite0"), map_location="cpu", weights_only=True)
+    model = build_efficientnet_lite0()
+    port_weights(model, {name: tensor.numpy() for name, tensor in state.items()})
     return model
 
 
