@@ -53,7 +53,10 @@ def check(name, *tests):
     is kept in the learner's folder. Only a changed answer counts as a new try.
     """
     if not isinstance(name, str) or not name.isidentifier():
-        raise ValueError(f"name: found {name!r}, expected the name of the exercise's function as a string.")
+        raise ValueError(
+            f"name: found {name!r}, expected the name of the exercise's function as a string. If this notebook is of "
+            "the course's first edition, `python -m course_utils copy` puts the new one beside it."
+        )
     if not tests or not all(callable(test) for test in tests):
         raise TypeError("tests: expected at least one test, each of them a callable that takes the answer.")
     exercise, source = answers.EXERCISES[name], None
