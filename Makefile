@@ -14,6 +14,8 @@ WRONG := $(shell [ -f $(VENV)/pyvenv.cfg ] || exit 0; \
 
 # Notebooks are stored and tested in the offline profile, without network and without progress bars.
 OFFLINE := HF_HUB_OFFLINE=1 COURSE_PROFILE=offline COURSE_PROGRESS=off TF_CPP_MIN_LOG_LEVEL=3
+# Two test processes, one thread each.
+TESTS := $(OFFLINE) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
 .PHONY: lab test test-answers test-browser site slides notebooks lint help again
@@ -26,11 +28,11 @@ $(CHECKED): $(STAMP)
 	@touch $(CHECKED)
 
 test: $(STAMP)  ## Test helpers, the notebooks' rules, and every stored output (strict nbval)
-	$(OFFLINE) $(BIN)/python -m pytest -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 120 \
+	$(TESTS) --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 120 \
 		--nbval-sanitize-with tests/nbval_sanitize.cfg tests notebooks
 
 test-answers: $(STAMP)  ## Run each chapter with its exercises answered in another right form (some minutes)
-	$(OFFLINE) $(BIN)/python -m pytest -n 2 --dist load tests/whole
+	$(TESTS) --dist load tests/whole
 
 test-browser: $(SITE_STAMP)  ## Test JupyterLab, the site and the slides in a browser (pictures: build/browser)
 	@$(BIN)/python tests/browser/find_browser.py > /dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null \

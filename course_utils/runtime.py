@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-THREADS = min(2, CORES)
+THREADS = 1 if os.environ.get("OMP_NUM_THREADS") == "1" else min(2, CORES)
 BAR_WIDTH = 80  # characters of a progress bar in a notebook
 # These are read when an engine loads, and are for child processes too. By default a thread that waits for others keeps
 # its core busy, so that two notebooks on two cores take ten times as long as one (NumPy's threads know no other way, so

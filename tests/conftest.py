@@ -14,19 +14,23 @@ settings.load_profile("course")
 
 LONGEST = [
     "notebooks/07_trends_and_challenges.ipynb",
-    "tests/test_chapter_exercises.py",
-    "notebooks/04_best_practice.ipynb",
-    "notebooks/06_tools_and_resources.ipynb",
     "notebooks/03_core_algorithms.ipynb",
     "notebooks/05_applications.ipynb",
+    "notebooks/04_best_practice.ipynb",
+    "notebooks/06_tools_and_resources.ipynb",
+    "tests/test_install_check.py",
+    "tests/networks/test_language_model.py",
+    "tests/test_progress.py",
+    "tests/networks/test_workers.py",
+    "tests/authoring/test_store.py",
+    "tests/test_chapter_exercises.py",
     "notebooks/02_core_concepts.ipynb",
     "notebooks/01_background.ipynb",
-    "tests/networks/test_language_model.py",
+    "notebooks/08_faq.ipynb",
     "tests/networks/test_image_classifier.py",
-    "tests/networks/test_workers.py",
     "tests/networks/test_translator.py",
-    "tests/test_install_check.py",
-    "tests/authoring/test_store.py",
+    "tests/test_ask.py",
+    "tests/networks/test_adapter.py",
 ]
 
 

@@ -1,5 +1,6 @@
 """The chapters' exercises, their solutions, and what people write in them."""
 
+import functools
 import re
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +20,7 @@ WRONG = {name: bodies for module in ANSWERS for name, bodies in module.WRONG.ite
 OTHER_FORMS = {name: bodies for module in ANSWERS for name, bodies in module.OTHER_FORMS.items()}
 
 
+@functools.cache
 def solution(stem, name):
     """Return the text of the cell that solves an exercise."""
     for cell in read_notebook(NOTEBOOKS / "solutions" / f"{stem}.ipynb").cells:

@@ -2,6 +2,7 @@
 
 That right answers run a whole chapter is tested in tests/whole."""
 
+import functools
 import re
 from types import SimpleNamespace
 
@@ -12,10 +13,17 @@ from course_utils import exercises, use
 from course_utils.exercises import first_failure
 from course_utils.notebooks import NOTEBOOKS, read_notebook
 
+given, exercises_of = functools.cache(use._given), functools.cache(use._exercises)
+
+
+@pytest.fixture(autouse=True)
+def each_notebook_is_read_once(monkeypatch):
+    monkeypatch.setattr(use, "_exercises", exercises_of)
+
 
 def judge(stem, name, source):
     """Return what the exercise's check says of an answer, without a notebook; None is right."""
-    namespace = use._given(stem)
+    namespace = dict(given(stem))
     exec(source, namespace)
     return first_failure(namespace[name], use._tests(stem, name, namespace))
 
@@ -66,7 +74,7 @@ def test_a_right_answer_serves_and_a_right_but_slow_one_does_not_hold_up_the_les
     assert calls
     slower = "the course's (yours is right, and over 5 times slower"
     for extra, who in (("", "yours\n"), (SLOW.format(name=name), slower)):
-        namespace = {**use._given(stem), "use": use.use, "wait": wait}
+        namespace = {**given(stem), "use": use.use, "wait": wait}
         exec(solution(stem, name) + extra, namespace)
         exec(use._exercises(stem)[name], namespace)
         for call in calls:

@@ -90,7 +90,9 @@ def test_what_takes_long_shows_that_it_runs_until_it_ends_or_fails(monkeypatch, 
     monkeypatch.setenv("COURSE_PROGRESS", setting)
     watch = "watch_cells()\nwatch_cells()  # as a second set-up cell does"
     cells = START, NESTED, LEFT, SHORT, ONE_STEP, LEFT, watch, "time.sleep(5)", "quick = True"
-    reader = Reader(*(cell if setting == "on" else cell.replace("sleep(3)", "sleep(1.2)") for cell in cells))
+    if setting == "off":  # the first line would come after 1 s, and in the cell after 2 s
+        cells = (cell.replace("sleep(3)", "sleep(1.2)").replace("sleep(5)", "sleep(2.2)") for cell in cells)
+    reader = Reader(*cells)
     expected = {1: {"outer", "inner"}, 4: {"one step"}, 7: {"Still running"}} if setting == "on" else {}
     for index, cell in enumerate(reader.nb.cells):
         assert set(reader.lines(index)) == {(name, True, "") for name in expected.get(index, ())}

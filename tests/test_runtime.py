@@ -11,13 +11,13 @@ import pytest
 
 from course_utils import runtime
 from course_utils.notebooks import ROOT, list_notebooks, read_notebook
-from course_utils.runtime import THREADS, load_keras, load_torch, load_transformers
+from course_utils.runtime import CORES, load_keras, load_torch, load_transformers
 
 
 def run_python(code, **environment):
     """Run code in a fresh interpreter, without the variables that conftest.py sets."""
     unset = ("COURSE_PROFILE", "HF_HUB_OFFLINE", "KERAS_BACKEND", "OMP_WAIT_POLICY", "OPENBLAS_NUM_THREADS")
-    unset += ("CUDA_VISIBLE_DEVICES", "TF_CPP_MIN_LOG_LEVEL", "TOKENIZERS_PARALLELISM")
+    unset += ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "TF_CPP_MIN_LOG_LEVEL", "TOKENIZERS_PARALLELISM")
     kept = {name: value for name, value in os.environ.items() if name not in unset}
     command = [sys.executable, "-W", "error", "-c", code]
     return subprocess.run(command, capture_output=True, text=True, env={**kept, "PYTHONPATH": str(ROOT), **environment})
@@ -47,7 +47,7 @@ print(json.dumps({
 """
 
 
-@pytest.mark.parametrize(("asked", "threads"), [({}, {1}), ({"OPENBLAS_NUM_THREADS": "2"}, {THREADS})])
+@pytest.mark.parametrize(("asked", "threads"), [({}, {1}), ({"OPENBLAS_NUM_THREADS": "2"}, {min(2, CORES)})])
 def test_numpy_and_scipy_take_one_thread_unless_asked(asked, threads):
     code = "import numpy, course_utils, scipy.linalg\nfrom threadpoolctl import threadpool_info\n"
     code += "print({pool['num_threads'] for pool in threadpool_info() if pool['internal_api'] == 'openblas'})"
@@ -71,8 +71,10 @@ runtime.load_keras()
     assert result.returncode == 1 and "native reason" in result.stderr and "ImportError: tensorflow" in result.stderr
 
 
-def test_threads():
-    assert 1 <= THREADS <= 2
+@pytest.mark.parametrize(("asked", "threads"), [("1", 1), ("2", min(2, CORES)), ("junk", min(2, CORES))])
+def test_who_asks_for_one_thread_gets_one(asked, threads):
+    result = run_python("from course_utils.runtime import THREADS; print(THREADS)", OMP_NUM_THREADS=asked)
+    assert (result.stdout.strip(), result.stderr) == (str(threads), "")
 
 
 def test_each_returns_its_module_again():
@@ -177,7 +179,7 @@ def test_a_fresh_process_loads_in_order_with_few_threads_and_quietly(triton):
     assert json.loads(result.stdout) == {
         "order": ["triton", "tensorflow", "torch", "transformers"],
         "backend": "tensorflow",
-        "threads": [THREADS] * 3,
+        "threads": [min(2, CORES)] * 3,
         "offline": ["1", True],
         "quiet": True,
         "waiting": "passive",

@@ -42,7 +42,7 @@ c.Spawner.start_timeout = c.Spawner.http_timeout = 300  # a whole room starts at
 c.Spawner.environment = {
     "JUPYTER_CONFIG_PATH": str(COURSE / "course_utils" / "files"),
     "JUPYTER_PREFER_ENV_PATH": "1",
-    "OMP_NUM_THREADS": "1",  # NumPy's; it would take every core. course_utils.runtime decides for the engines
+    "OMP_NUM_THREADS": "1",  # of NumPy and of each engine: the cores are for all seats
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 c.Spawner.args = [
