@@ -41,15 +41,14 @@ def none_survives(monkeypatch):
 
 def test_two_workers_have_the_losses_of_one():
     trainings = Training(updates=12), Training(width=32, batch=16, updates=3)
-    one, two = run_trainings(1, trainings), run_trainings(2, trainings)
-    assert [found["parameters"] for found in one] == [found["parameters"] for found in two] == [118_282, 26_506]
-    for alone, shared, training in zip(one, two, trainings, strict=True):
-        assert len(alone["losses"]) == training.updates
-        assert np.allclose(alone["losses"], shared["losses"], atol=1e-5)
-        assert np.allclose(alone["losses"], shared["alone"]["losses"], atol=1e-5)
+    two = run_trainings(2, trainings)
+    assert [found["parameters"] for found in two] == [118_282, 26_506]
+    for shared, training in zip(two, trainings, strict=True):
+        assert len(shared["losses"]) == training.updates
+        assert np.allclose(shared["alone"]["losses"], shared["losses"], atol=1e-5)
         assert min(shared["alone"]["update_ms"], shared["alone"]["gradient_ms"]) > 0
-        assert min(alone["update_ms"], shared["update_ms"], shared["gradient_ms"], shared["exchange_ms"]) > 0
-    assert one[0]["losses"][-1] < one[0]["losses"][0]
+        assert min(shared["update_ms"], shared["gradient_ms"], shared["exchange_ms"]) > 0
+    assert two[0]["losses"][-1] < two[0]["losses"][0]
 
 
 @pytest.mark.parametrize(
