@@ -23,6 +23,7 @@ LONGEST = [
     "tests/test_progress.py",
     "tests/networks/test_workers.py",
     "tests/authoring/test_store.py",
+    "notebooks/solutions/06_tools_and_resources.ipynb",
     "tests/test_chapter_exercises.py",
     "notebooks/02_core_concepts.ipynb",
     "notebooks/01_background.ipynb",
@@ -31,6 +32,7 @@ LONGEST = [
     "tests/networks/test_translator.py",
     "tests/test_ask.py",
     "tests/networks/test_adapter.py",
+    "notebooks/solutions/07_trends_and_challenges.ipynb",
 ]
 
 
