@@ -251,8 +251,8 @@ def _code_slides(cell, place):
 
 
 def _part_height(part):
-    """Return about how many pixels of a slide a part of a code cell takes; a picture fills the slide."""
-    if "<img" in part:
+    """Return about how many pixels of a slide a part of a code cell takes; a picture fills it, and a claim's box may."""
+    if "<img" in part or 'class="rich claim"' in part:
         return HEIGHT
     size = re.search(r"font-size:(\d+)px", part)
     if part.startswith("<pre") and size:
