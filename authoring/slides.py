@@ -251,7 +251,7 @@ def _code_slides(cell, place):
 
 
 def _part_height(part):
-    """Return about how many pixels of a slide a part of a code cell takes; a picture fills it, and a claim's box may."""
+    """Return about how many pixels of a slide a part of a code cell takes; a picture or a claim fills it."""
     if "<img" in part or 'class="rich claim"' in part:
         return HEIGHT
     size = re.search(r"font-size:(\d+)px", part)
