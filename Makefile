@@ -14,7 +14,7 @@ WRONG := $(shell [ -f $(VENV)/pyvenv.cfg ] || exit 0; \
 
 # Notebooks are stored and tested in the offline profile, without network and without progress bars.
 OFFLINE := HF_HUB_OFFLINE=1 COURSE_PROFILE=offline COURSE_PROGRESS=off TF_CPP_MIN_LOG_LEVEL=3
-# Two test processes, one thread each.
+# Two processes test side by side; with one thread each they do not wait for one another.
 TESTS := $(OFFLINE) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help

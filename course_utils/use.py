@@ -86,6 +86,7 @@ def _given(stem):
     return namespace
 
 
+@functools.cache
 def _exercises(stem):
     """Return {name of an exercise: source of its check cell}, in the chapter's order."""
     found = {}

@@ -13,12 +13,7 @@ from course_utils import exercises, use
 from course_utils.exercises import first_failure
 from course_utils.notebooks import NOTEBOOKS, read_notebook
 
-given, exercises_of = functools.cache(use._given), functools.cache(use._exercises)
-
-
-@pytest.fixture(autouse=True)
-def each_notebook_is_read_once(monkeypatch):
-    monkeypatch.setattr(use, "_exercises", exercises_of)
+given = functools.cache(use._given)
 
 
 def judge(stem, name, source):
